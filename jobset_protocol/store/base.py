@@ -1,0 +1,361 @@
+"""What a store must do.  ``redis.py`` does it on Redis or Valkey, ``memory.py`` in process.
+
+Three groups: what a client writes and reads of a set, the transitions of a chunk, and the
+schedule, slots and announcements of a backend.  Every transition is atomic, keeps the set's
+counts, appends to the set's event stream, uses the server's clock and may be repeated: a
+caller whose reply was lost calls again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobset_protocol.messages import (
+    BackendSpec,
+    ChunkKey,
+    ChunkRecord,
+    Claim,
+    ErrorRecord,
+    Event,
+    JobReference,
+    SetRecord,
+    WorkerRecord,
+)
+from jobset_protocol.statuses import ChunkStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What the server says of itself.
+
+    Args:
+        product: ``valkey`` or ``redis``.
+        version: Its version.
+        problems: What makes it unfit; empty when it is fit.
+        warnings: What an operator should know, such as persistence that is off.
+    """
+
+    product: str
+    version: str
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+class SetStore(Protocol):
+    """The client's side: sets, payloads, statuses, results, events."""
+
+    def check_server(self) -> ServerReport:
+        """Ask the server for its version, eviction policy and persistence.
+
+        Raises:
+            StoreUnavailableError: No answer.
+        """
+        ...
+
+    def require_fit_server(self) -> ServerReport:
+        """Check the server, log its warnings and refuse one that may lose data.
+
+        Raises:
+            StoreUnavailableError: No answer.
+            StoreUnfitError: Its configuration may lose data, or it is too old.
+        """
+        ...
+
+    def create_set(self, record: SetRecord, names: bytes) -> None:
+        """Write a set whose chunks are all UNSENT; ``names`` is the encoded list of names."""
+        ...
+
+    def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
+        """Store consecutive chunks' payloads and make those chunks QUEUED."""
+        ...
+
+    def set_record(self, set_id: str) -> SetRecord:
+        """Read a set's description.
+
+        Raises:
+            JobSetNotFoundError: No set has this id.
+        """
+        ...
+
+    def names(self, set_id: str) -> bytes:
+        """Read a set's encoded circuit names."""
+        ...
+
+    def find_sets(self, *, name: str | None = None, limit: int | None = None) -> list[SetRecord]:
+        """List sets, the newest first."""
+        ...
+
+    def statuses(self, set_id: str) -> list[ChunkStatus]:
+        """Read every chunk's status, in chunk order; one read whatever the size."""
+        ...
+
+    def counts(self, set_id: str) -> dict[ChunkStatus, int]:
+        """Read how many chunks have each status; one read whatever the size."""
+        ...
+
+    def chunks(self, keys: Iterable[ChunkKey]) -> list[ChunkRecord]:
+        """Read chunk records in one pipeline, in the order of ``keys``."""
+        ...
+
+    def payload(self, key: ChunkKey) -> bytes:
+        """Read a chunk's encoded circuits.
+
+        Raises:
+            StoreLostError: It is not there, though its chunk is.
+        """
+        ...
+
+    def results(self, keys: Iterable[ChunkKey]) -> list[bytes | None]:
+        """Read encoded results in one pipeline; ``None`` where there is none."""
+        ...
+
+    def last_event_id(self, set_id: str) -> str:
+        """Return the id of the set's newest event, for :meth:`wait`."""
+        ...
+
+    def wait(self, set_id: str, *, after: str, timeout_seconds: float) -> list[Event]:
+        """Block until the set has events after ``after``; empty when the time is up.
+
+        One blocking read for the whole set, of at most ``timeout_seconds`` and a few more
+        milliseconds.
+        """
+        ...
+
+    def cancel_set(self, set_id: str) -> list[ChunkKey]:
+        """Flag the set as cancelled and cancel what no worker holds.
+
+        Returns:
+            The chunks that a worker or a provider holds; the watcher cancels those.
+        """
+        ...
+
+
+class ChunkStore(Protocol):
+    """The worker's side: a chunk's transitions.
+
+    Raises, in every method that takes a claim:
+        StaleFenceError: Another claim took the chunk over, or it is final.
+    """
+
+    def claim(
+        self,
+        key: ChunkKey,
+        *,
+        backend: str,
+        owner: str,
+        lease_seconds: float,
+        into: ChunkStatus = ChunkStatus.CLAIMED,
+    ) -> tuple[Claim, bytes] | None:
+        """Take a QUEUED chunk, and its payload in the same round trip.
+
+        Args:
+            into: CLAIMED, or RUNNING for a local provider, whose claim starts the run.
+
+        Returns:
+            ``None`` when there is nothing to do: already claimed, final, or cancelled.
+        """
+        ...
+
+    def claim_collection(
+        self, key: ChunkKey, *, backend: str, owner: str, lease_seconds: float
+    ) -> Claim | None:
+        """Take a SUBMITTED or RUNNING chunk whose provider job ended; it is then COLLECTING."""
+        ...
+
+    def extend(self, claim: Claim, *, backend: str, lease_seconds: float) -> None:
+        """Lengthen a claim's lease, counted from now."""
+        ...
+
+    def intend(self, claim: Claim) -> bool:
+        """CLAIMED → SUBMITTING, with the claim's tag stored: from here on, look it up first.
+
+        Returns:
+            False when the set was cancelled meanwhile; nothing changed.
+        """
+        ...
+
+    def submitted(
+        self, claim: Claim, reference: JobReference, *, backend: str, poll_after_seconds: float
+    ) -> None:
+        """SUBMITTING or IN_DOUBT → SUBMITTED, with the provider's reference."""
+        ...
+
+    def observed(
+        self, record: ChunkRecord, status: ChunkStatus, queue_position: int | None
+    ) -> None:
+        """Write what a poll saw: SUBMITTED or RUNNING, and the queue position."""
+        ...
+
+    def requeue(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        counter: str,
+        error: ErrorRecord | None = None,
+        delay_seconds: float | None = None,
+        lapsed_only: bool = False,
+    ) -> bool:
+        """Send a chunk without a live provider job back to QUEUED.
+
+        Args:
+            counter: Which of the chunk's ``tries`` goes up by one; empty for none.
+            error: Why.
+            delay_seconds: When the watcher re-sends its message; ``None`` when the caller does.
+            lapsed_only: Change nothing (and return False) unless the lease has ended.
+        """
+        ...
+
+    def doubt(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        error: ErrorRecord | None = None,
+        lapsed_only: bool = False,
+        look_up_after_seconds: float = 0.0,
+    ) -> Claim | None:
+        """SUBMITTING → IN_DOUBT: nobody knows whether the provider has the job.
+
+        Returns:
+            The claim that may settle the doubt; ``None`` when the lease still holds and
+            ``lapsed_only`` was asked for.
+        """
+        ...
+
+    def reopen(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        counter: str,
+        error: ErrorRecord | None = None,
+        lapsed_only: bool = False,
+        poll_after_seconds: float = 0.0,
+    ) -> bool:
+        """COLLECTING → SUBMITTED: the result could not be fetched; poll again.
+
+        Returns:
+            False when the lease still holds and ``lapsed_only`` was asked for.
+        """
+        ...
+
+    def new_attempt(
+        self, claim: Claim, *, backend: str, error: ErrorRecord, delay_seconds: float
+    ) -> None:
+        """RUNNING, SUBMITTED or COLLECTING → QUEUED under a new tag: the provider lost its job."""
+        ...
+
+    def finish(
+        self,
+        claim: Claim,
+        status: ChunkStatus,
+        *,
+        backend: str,
+        result: bytes | None = None,
+        error: ErrorRecord | None = None,
+    ) -> list[ChunkKey]:
+        """Make a chunk final, store its result, leave the schedule and release its slot.
+
+        Returns:
+            Chunks that waited for the slot; the caller sends their messages.
+        """
+        ...
+
+
+class BackendStore(Protocol):
+    """What belongs to a backend and its workers: schedule, slots, announcements."""
+
+    def now(self) -> float:
+        """Return the server's time, seconds since the epoch."""
+        ...
+
+    def set_aside(self, message: str) -> None:
+        """Keep a broker message that nobody can read, where an operator finds it."""
+        ...
+
+    def messages_set_aside(self) -> list[str]:
+        """List the messages that were set aside, the newest first."""
+        ...
+
+    def lease_due(self, backend: str, *, limit: int, lease_seconds: float) -> list[ChunkKey]:
+        """Take up to ``limit`` chunks whose next action is due, hiding them for the lease."""
+        ...
+
+    def reschedule(self, backend: str, delays: Mapping[ChunkKey, float]) -> None:
+        """Set chunks' next action, seconds from now."""
+        ...
+
+    def unschedule(self, backend: str, keys: Iterable[ChunkKey]) -> None:
+        """Drop chunks from the schedule."""
+        ...
+
+    def next_due_seconds(self, backend: str) -> float | None:
+        """Return the seconds until the next action, negative when late; ``None`` for never."""
+        ...
+
+    def scheduled(self, backend: str, keys: Sequence[ChunkKey]) -> list[bool]:
+        """Tell which chunks are in the schedule."""
+        ...
+
+    def take_slot(self, backend: str, key: ChunkKey, *, max_pending: int) -> bool:
+        """Take one of the backend's slots, or join the chunks that wait for one."""
+        ...
+
+    def release_slot(self, backend: str, key: ChunkKey) -> list[ChunkKey]:
+        """Give a slot back; returns the waiting chunk, if any, that the caller must wake."""
+        ...
+
+    def slots(self, backend: str) -> tuple[list[ChunkKey], list[ChunkKey]]:
+        """Return the chunks that hold a slot and those that wait, the oldest first."""
+        ...
+
+    def wake_waiting(self, backend: str, *, max_pending: int) -> list[ChunkKey]:
+        """Remove as many waiting chunks as there are free slots; the caller wakes them."""
+        ...
+
+    def live_sets(self) -> list[str]:
+        """List the sets that have chunks which are not final."""
+        ...
+
+    def settle_set(self, set_id: str) -> None:
+        """Take a set whose chunks are all final off the live list."""
+        ...
+
+    def fail_unsent(self, set_id: str, error: ErrorRecord, *, idle_seconds: float) -> int:
+        """Fail the UNSENT chunks of a set whose client has been silent for ``idle_seconds``."""
+        ...
+
+    def announce(
+        self, worker: WorkerRecord, specs: Sequence[BackendSpec], *, ttl_seconds: float
+    ) -> None:
+        """Write that a worker lives and what it serves."""
+        ...
+
+    def depart(self, worker_id: str) -> None:
+        """Erase a worker's liveness record, on a clean stop."""
+        ...
+
+    def workers(self) -> list[WorkerRecord]:
+        """List the workers and watchers that are alive."""
+        ...
+
+    def backends(self) -> dict[str, BackendSpec]:
+        """List every backend ever announced, by alias; QPY version from live workers if any."""
+        ...
+
+    def require_epoch(self, epoch: str | None) -> str:
+        """Return the store's identity.
+
+        Raises:
+            StoreLostError: It differs from ``epoch``, or is gone: data was lost.
+        """
+        ...
+
+
+class Store(SetStore, ChunkStore, BackendStore, Protocol):
+    """All three sides."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...

@@ -1,0 +1,226 @@
+"""The worker's side of the store: a chunk's transitions."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from jobset_protocol import keys
+from jobset_protocol.errors import StaleFenceError
+from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, JobReference
+from jobset_protocol.statuses import ChunkStatus
+from jobset_protocol.store.records import encode_error, encode_reference, text
+from jobset_protocol.store.server import RedisServer, translated
+from jobset_protocol.store.sets import required_payload
+
+_STALE = b"stale"
+_HELD = b"held"
+
+
+def _codes(*statuses: ChunkStatus) -> str:
+    return "".join(status.code for status in statuses)
+
+
+_ENDED_AT_PROVIDER = _codes(ChunkStatus.SUBMITTED, ChunkStatus.RUNNING)
+_WITHOUT_JOB = _codes(
+    ChunkStatus.CLAIMED, ChunkStatus.SUBMITTING, ChunkStatus.IN_DOUBT, ChunkStatus.RUNNING
+)
+_LOST_JOB = _codes(ChunkStatus.SUBMITTED, ChunkStatus.RUNNING, ChunkStatus.COLLECTING)
+
+
+class RedisChunks(RedisServer):
+    """See :class:`jobset_protocol.store.base.ChunkStore`."""
+
+    def _keys(self, key: ChunkKey) -> list[str]:
+        set_id, index = key
+        parts = ("statuses", "counts", "events", "set")
+        return [keys.chunk(set_id, index), *(keys.job_set(set_id, part) for part in parts)]
+
+    def _transition(self, name: str, claim: Claim, *arguments: Any) -> bytes:
+        reply = self.scripts.call(
+            name, self._keys(claim.key), [claim.key.index, claim.fence, *arguments]
+        )
+        if reply == _STALE:
+            raise StaleFenceError(
+                f"chunk {claim.key} is no longer held by claim {claim.fence} of {claim.owner}"
+            )
+        return bytes(reply)
+
+    def _schedule(self, backend: str, key: ChunkKey, delay_seconds: float) -> tuple[Any, ...]:
+        due = keys.backend(backend, "due")
+        return ("SCRIPT", "schedule", [due], ["0", str(key), delay_seconds])
+
+    @translated
+    def claim(
+        self,
+        key: ChunkKey,
+        *,
+        backend: str,
+        owner: str,
+        lease_seconds: float,
+        into: ChunkStatus = ChunkStatus.CLAIMED,
+    ) -> tuple[Claim, bytes] | None:
+        """See :meth:`ChunkStore.claim`."""
+        arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
+                     ChunkStatus.QUEUED.code, into.code]  # fmt: skip
+        # NX: whoever holds the chunk already has its own time in the schedule.
+        schedule = ["1", str(key), lease_seconds]
+        taken, _, payload = self.scripts.run(
+            [
+                ("SCRIPT", "claim", self._keys(key), arguments),
+                ("SCRIPT", "schedule", [keys.backend(backend, "due")], schedule),
+                ("GET", keys.chunk(*key, "payload")),
+            ]
+        )
+        if taken is None:
+            return None
+        return Claim(key, int(taken[0]), owner, int(taken[1])), required_payload(key, payload)
+
+    @translated
+    def claim_collection(
+        self, key: ChunkKey, *, backend: str, owner: str, lease_seconds: float
+    ) -> Claim | None:
+        """See :meth:`ChunkStore.claim_collection`."""
+        arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
+                     _ENDED_AT_PROVIDER, ChunkStatus.COLLECTING.code]  # fmt: skip
+        taken = self.scripts.call("claim", self._keys(key), arguments)
+        if taken is None:
+            return None
+        self.scripts.run([self._schedule(backend, key, lease_seconds)])
+        return Claim(key, int(taken[0]), owner, int(taken[1]))
+
+    @translated
+    def extend(self, claim: Claim, *, backend: str, lease_seconds: float) -> None:
+        """See :meth:`ChunkStore.extend`."""
+        self._transition("extend", claim, lease_seconds)
+        self.scripts.run([self._schedule(backend, claim.key, lease_seconds)])
+
+    @translated
+    def intend(self, claim: Claim) -> bool:
+        """See :meth:`ChunkStore.intend`."""
+        return self._transition("intend", claim, claim.tag) == b"ok"
+
+    @translated
+    def submitted(
+        self, claim: Claim, reference: JobReference, *, backend: str, poll_after_seconds: float
+    ) -> None:
+        """See :meth:`ChunkStore.submitted`."""
+        self._transition("submitted", claim, encode_reference(reference))
+        self.scripts.run([self._schedule(backend, claim.key, poll_after_seconds)])
+
+    @translated
+    def observed(
+        self, record: ChunkRecord, status: ChunkStatus, queue_position: int | None
+    ) -> None:
+        """See :meth:`ChunkStore.observed`."""
+        claim = Claim(record.key, record.fence, record.owner, record.attempt)
+        position = "" if queue_position is None else queue_position
+        self._transition("observed", claim, status.code, position)
+
+    @translated
+    def requeue(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        counter: str,
+        error: ErrorRecord | None = None,
+        delay_seconds: float | None = None,
+        lapsed_only: bool = False,
+    ) -> bool:
+        """See :meth:`ChunkStore.requeue`."""
+        reply = self._transition(
+            "requeue", claim, _WITHOUT_JOB, counter, encode_error(error), int(lapsed_only), 0
+        )
+        return self._after_requeue(reply, claim, backend, delay_seconds)
+
+    @translated
+    def new_attempt(
+        self, claim: Claim, *, backend: str, error: ErrorRecord, delay_seconds: float
+    ) -> None:
+        """See :meth:`ChunkStore.new_attempt`."""
+        reply = self._transition(
+            "requeue", claim, _LOST_JOB, "lost", encode_error(error), 0, 1
+        )
+        self._after_requeue(reply, claim, backend, delay_seconds)
+
+    def _after_requeue(
+        self, reply: bytes, claim: Claim, backend: str, delay_seconds: float | None
+    ) -> bool:
+        if reply == _HELD:
+            return False
+        if delay_seconds is None:
+            self.scripts.run([("ZREM", keys.backend(backend, "due"), str(claim.key))])
+        else:
+            self.scripts.run([self._schedule(backend, claim.key, delay_seconds)])
+        return True
+
+    @translated
+    def doubt(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        error: ErrorRecord | None = None,
+        lapsed_only: bool = False,
+        look_up_after_seconds: float = 0.0,
+    ) -> Claim | None:
+        """See :meth:`ChunkStore.doubt`."""
+        reply = self._transition("doubt", claim, encode_error(error), int(lapsed_only))
+        if reply == _HELD:
+            return None
+        self.scripts.run([self._schedule(backend, claim.key, look_up_after_seconds)])
+        return Claim(claim.key, int(reply), claim.owner, claim.attempt)
+
+    @translated
+    def reopen(
+        self,
+        claim: Claim,
+        *,
+        backend: str,
+        counter: str,
+        error: ErrorRecord | None = None,
+        lapsed_only: bool = False,
+        poll_after_seconds: float = 0.0,
+    ) -> bool:
+        """See :meth:`ChunkStore.reopen`."""
+        reply = self._transition("reopen", claim, counter, encode_error(error), int(lapsed_only))
+        if reply == _HELD:
+            return False
+        self.scripts.run([self._schedule(backend, claim.key, poll_after_seconds)])
+        return True
+
+    @translated
+    def finish(
+        self,
+        claim: Claim,
+        status: ChunkStatus,
+        *,
+        backend: str,
+        result: bytes | None = None,
+        error: ErrorRecord | None = None,
+    ) -> list[ChunkKey]:
+        """See :meth:`ChunkStore.finish`."""
+        key = claim.key
+        script_keys = [*self._keys(key), keys.chunk(*key, "result")]
+        arguments = [key.index, claim.fence, status.code, encode_error(error), result or b""]
+        left = self.scripts.call("finish", script_keys, arguments)
+        if left == _STALE:
+            raise StaleFenceError(
+                f"chunk {key} is no longer held by claim {claim.fence} of {claim.owner}"
+            )
+        return self._leave(backend, key, set_is_over=int(left) == 0)
+
+    def _leave(self, backend: str, key: ChunkKey, *, set_is_over: bool) -> list[ChunkKey]:
+        slots = [keys.backend(backend, part) for part in ("slots", "waiting")]
+        commands: list[tuple[Any, ...]] = [
+            ("SCRIPT", "release_slot", slots, [str(key)]),
+            ("ZREM", keys.backend(backend, "due"), str(key)),
+        ]
+        if set_is_over:
+            commands.append(("ZREM", keys.LIVE_SETS, key.set_id))
+        return chunk_keys(self.scripts.run(commands)[0])
+
+
+def chunk_keys(members: Sequence[bytes]) -> list[ChunkKey]:
+    """Read the members of a schedule or of a list of slots."""
+    return [ChunkKey.parse(text(member)) for member in members]

@@ -1,0 +1,53 @@
+-- What every script of a set begins with.
+--
+-- Data model: a set's keys share one hash tag, so a script may touch them all.
+--   chunk     hash    fence, owner, token, lease_until, attempt, tag, reference, error, times, tries:<kind>
+--   statuses  string  one byte a chunk: the only place where a status is kept
+--   counts    hash    status code -> chunks; 'left' -> chunks that are not final
+--   events    stream  i (chunk index), s (status code), l (chunks left)
+--   set       hash    description; 'cancelled' once cancelling was asked for
+-- Scripts on one chunk take KEYS = chunk, statuses, counts, events, set [, blob] and
+-- ARGV = index, fence, ...; every one may run twice, since a client whose reply was lost repeats it.
+local chunk, statuses, counts, events, set = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+local FINAL = 'DFXU'
+local EVENTS_KEPT = 20000
+
+local function now()
+  local time = redis.call('TIME')
+  return string.format('%d.%06d', time[1], time[2])
+end
+
+local function is_one_of(code, codes)
+  return code ~= '' and string.find(codes, code, 1, true) ~= nil
+end
+
+local function status_at(index)
+  return redis.call('GETRANGE', statuses, index, index)
+end
+
+local function announce(index, code, left)
+  redis.call('XADD', events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'i', index, 's', code, 'l', left)
+end
+
+local function move(index, from, to)
+  redis.call('SETRANGE', statuses, index, to)
+  redis.call('HINCRBY', counts, from, -1)
+  redis.call('HINCRBY', counts, to, 1)
+  local left
+  if is_one_of(to, FINAL) then
+    left = redis.call('HINCRBY', counts, 'left', -1)
+  else
+    left = redis.call('HGET', counts, 'left')
+  end
+  announce(index, to, left)
+  return left
+end
+
+local function is_stale(fence)
+  return redis.call('HGET', chunk, 'fence') ~= fence
+end
+
+local function lease_holds()
+  return tonumber(redis.call('HGET', chunk, 'lease_until') or '0') > tonumber(now())
+end

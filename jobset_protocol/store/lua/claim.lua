@@ -1,0 +1,26 @@
+-- Take a chunk under a new fence and a lease.
+-- ARGV: index, owner, token of this call, lease seconds, codes to take it from, code to put it in.
+-- Returns {fence, attempt}, or nothing when there is nothing to take.
+local index, owner, token, lease, from, to = unpack(ARGV)
+local current = status_at(index)
+if current == to and redis.call('HGET', chunk, 'token') == token then
+  return redis.call('HMGET', chunk, 'fence', 'attempt')
+end
+if not is_one_of(current, from) then
+  return false
+end
+if current == 'Q' and redis.call('HEXISTS', set, 'cancelled') == 1 then
+  redis.call('HSET', chunk, 'finished_at', now())
+  move(index, current, 'X')
+  return false
+end
+local moment = now()
+local fence = redis.call('HINCRBY', chunk, 'fence', 1)
+redis.call('HSETNX', chunk, 'attempt', 1)
+redis.call('HSET', chunk, 'owner', owner, 'token', token,
+  'lease_until', string.format('%.6f', moment + lease), 'claimed_at', moment)
+if to == 'R' then
+  redis.call('HSET', chunk, 'running_at', moment)
+end
+move(index, current, to)
+return {tostring(fence), redis.call('HGET', chunk, 'attempt')}

@@ -1,0 +1,9 @@
+"""The store on one Redis or Valkey server."""
+
+from jobset_protocol.store.backends import RedisBackends
+from jobset_protocol.store.chunks import RedisChunks
+from jobset_protocol.store.sets import RedisSets
+
+
+class RedisStore(RedisSets, RedisChunks, RedisBackends):
+    """See :class:`jobset_protocol.store.base.Store`; the three sides are in files of their own."""

@@ -1,0 +1,77 @@
+"""Load and call the Lua scripts under ``lua/``, one atomic transition a file."""
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+import redis
+
+Value = str | bytes | int | float
+
+_BACKEND_SCRIPTS = frozenset(
+    {"lease_due", "next_due", "release_slot", "schedule", "take_slot", "wake_waiting"}
+)
+"""Scripts on a backend's keys; all others are a set's and begin with the prelude."""
+
+
+def _sources() -> dict[str, str]:
+    folder = resources.files(__package__) / "lua"
+    texts = {
+        entry.name.removesuffix(".lua"): entry.read_text(encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".lua")
+    }
+    prelude = texts.pop("_prelude")
+    return {
+        name: text if name in _BACKEND_SCRIPTS else prelude + text for name, text in texts.items()
+    }
+
+
+class Scripts:
+    """The scripts on one server, called by their digests.
+
+    A restarted server has forgotten them; they are then loaded again and the call repeated,
+    which every script allows.
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._sources = _sources()
+        self._digests: dict[str, str] = {}
+
+    def load(self) -> None:
+        """Send every script to the server."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for text in self._sources.values():
+                pipe.script_load(text)
+            self._digests = dict(zip(self._sources, pipe.execute(), strict=True))
+
+    def call(self, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
+        """Run one script."""
+        if not self._digests:
+            self.load()
+        try:
+            return self._client.evalsha(self._digests[name], len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            self.load()
+            return self._client.evalsha(self._digests[name], len(keys), *keys, *arguments)
+
+    def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run commands in one round trip; a script is ``("SCRIPT", name, keys, arguments)``."""
+        if not self._digests:
+            self.load()
+        try:
+            return self._run_once(commands)
+        except redis.exceptions.NoScriptError:
+            self.load()
+            return self._run_once(commands)
+
+    def _run_once(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                if command[0] == "SCRIPT":
+                    _, name, keys, arguments = command
+                    pipe.evalsha(self._digests[name], len(keys), *keys, *arguments)
+                else:
+                    pipe.execute_command(*command)
+            return pipe.execute()

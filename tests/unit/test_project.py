@@ -1,0 +1,137 @@
+"""What the documents and the deployment files say stays true."""
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from jobset_client.cli import main
+from worker.settings import WorkerSettings, load_backends
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PACKAGES = ["jobset_protocol", "jobset_client", "worker", "jobset_bench"]
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def consoles() -> str:
+    """Return every console block of every document."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    return "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))
+    return document
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_make_targets_in_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z]+)", consoles(), re.MULTILINE))
+    assert named >= {"demo", "test"}
+    assert named <= targets
+
+
+def test_commands_in_documents_exist() -> None:
+    assert isinstance(main, click.Group)
+    named = set(re.findall(r"\bjobset ([a-z]+)", consoles()))
+    assert named >= {"up", "run", "results"}
+    assert named <= set(main.commands)
+
+
+def test_changelog_lists_every_command() -> None:
+    assert isinstance(main, click.Group)
+    unreleased = read("CHANGELOG.md")
+    assert [name for name in main.commands if f"`{name}`" not in unreleased] == []
+
+
+def test_settings_table_is_that_of_the_worker() -> None:
+    rows = re.findall(r"^\| `JOBSET_(\w+)` \| (\S+) \|", read("docs/operations.md"), re.MULTILINE)
+    documented = {name.lower(): default.strip("`") for name, default in rows}
+
+    defaults = {name: field.default for name, field in WorkerSettings.model_fields.items()}
+    assert documented.keys() == defaults.keys()
+    for name, default in defaults.items():
+        expected = f"{default:g}" if isinstance(default, float) else str(default).lower()
+        assert documented[name] == expected, name
+
+
+def test_backends_in_documents_and_deployment_are_valid(tmp_path: Path) -> None:
+    assert load_backends(ROOT / "deploy/backends.toml").keys() == {"aer"}
+    for path in DOCUMENTS:
+        for number, block in enumerate(re.findall(r"```toml\n(.*?)```", path.read_text(), re.S)):
+            config = tmp_path / f"{path.stem}-{number}.toml"
+            config.write_text(block)
+            assert load_backends(config)
+
+
+def test_every_package_is_typed_and_in_the_wheel() -> None:
+    project = tomllib.loads(read("pyproject.toml"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == PACKAGES
+    assert [name for name in PACKAGES if not (ROOT / name / "py.typed").exists()] == []
+
+
+def test_services_report_their_health(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name in ("valkey", "worker", "flower"):
+        assert services[name]["healthcheck"]["test"], name
+    assert "$$HOSTNAME" in services["worker"]["healthcheck"]["test"][1]
+
+
+def test_workers_scale(compose: dict[str, Any]) -> None:
+    for name in ("worker", "watcher"):
+        assert not {"container_name", "hostname", "ports"} & compose["services"][name].keys()
+
+
+def test_workers_have_time_to_hand_over(compose: dict[str, Any]) -> None:
+    grace = compose["services"]["worker"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) >= 2 * WorkerSettings.model_fields["drain_seconds"].default
+
+
+def test_ports_are_open_to_this_machine_only(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all(re.match(r"\$\{\w+:-127\.0\.0\.1:\d+\}:\d+$", port) for port in ports)
+
+
+def test_passwords_come_from_the_environment_only() -> None:
+    text = read("docker-compose.yml")
+    needed = set(re.findall(r"\$\{(\w+)", text))
+    offered = dict(re.findall(r"^(\w+)=(.*)$", read(".env.example"), re.MULTILINE))
+    assert needed == offered.keys()
+    # No default: without them nothing starts.
+    for name in ("JOBSET_STORE_PASSWORD", "JOBSET_FLOWER_AUTH"):
+        assert offered[name] == ""
+        assert re.findall(rf"\$\{{{name}(?!:\?)", text) == []
+    assert ".env\n" in read(".gitignore")
+    assert "requirepass " not in read("deploy/valkey/valkey.conf")
+
+
+def test_store_keeps_what_it_is_given() -> None:
+    lines = read("deploy/valkey/valkey.conf").splitlines()
+    assert {"appendonly yes", "maxmemory-policy noeviction"} <= set(lines)
+
+
+def test_mounted_files_exist(compose: dict[str, Any]) -> None:
+    mounted = [entry["file"] for entry in compose["configs"].values()]
+    assert [path for path in mounted if not (ROOT / path).is_file()] == []
+
+
+def test_dashboard_lists_chunk_and_outcome() -> None:
+    columns = runpy.run_path(str(ROOT / "deploy/flower/flowerconfig.py"))["tasks_columns"]
+    assert {"name", "args", "state", "result"} <= set(columns.split(","))

@@ -1,0 +1,108 @@
+"""The Celery shell around :mod:`worker.execution`: two tasks, and how their messages are sent."""
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from celery import Task
+
+from jobset_protocol import keys
+from jobset_protocol.errors import JobSetError
+from jobset_protocol.messages import (
+    COLLECT_TASK,
+    SUBMIT_TASK,
+    ChunkKey,
+    SetRecord,
+    task_summary,
+)
+from jobset_protocol.statuses import ChunkStatus
+from worker import serving
+from worker.app import app, backends, settings
+from worker.broker import SET_ASIDE_TASK
+from worker.execution import Execution, Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class ChunkFailedError(JobSetError):
+    """A chunk ended without success; raised only so that dashboards show it."""
+
+
+class CeleryDispatcher:
+    """Sends messages through this process's Celery application."""
+
+    def submit(self, job_set: SetRecord, indices: Sequence[int]) -> None:
+        """See :meth:`worker.execution.Dispatcher.submit`."""
+        self._send(submit_chunk, keys.queue(job_set.backend), job_set, indices)
+
+    def collect(self, job_set: SetRecord, indices: Sequence[int]) -> None:
+        """See :meth:`worker.execution.Dispatcher.collect`."""
+        self._send(collect_chunk, keys.collect_queue(job_set.backend), job_set, indices)
+
+    def waiting_messages(self, backend: str) -> int:
+        """See :meth:`worker.execution.Dispatcher.waiting_messages`."""
+        names = (keys.queue(backend), keys.collect_queue(backend))
+        with app.pool.acquire(block=True) as connection:
+            channel = connection.default_channel
+            return sum(
+                channel.queue_declare(queue=name, passive=False).message_count for name in names
+            )
+
+    def _send(self, task: Any, queue: str, job_set: SetRecord, indices: Sequence[int]) -> None:
+        with app.producer_or_acquire() as producer:
+            for index in indices:
+                task.apply_async(
+                    (job_set.set_id, index),
+                    queue=queue,
+                    producer=producer,
+                    argsrepr=task_summary(job_set, index),
+                    kwargsrepr="{}",
+                )
+
+
+@lru_cache(maxsize=1)
+def _execution(pid: int, owner: str) -> Execution:
+    """Return this process's execution; a forked child opens its own connections."""
+    served, _ = serving.serve(backends)
+    return Execution(
+        serving.open_store(settings.url),
+        served,
+        CeleryDispatcher(),
+        owner=owner,
+        lease_seconds=settings.lease_seconds,
+    )
+
+
+def execution(owner: str) -> Execution:
+    """Return the steps of chunks as ``owner``, this worker's node name, takes them."""
+    return _execution(os.getpid(), owner)
+
+
+def _reported(outcome: Outcome) -> str:
+    if outcome.status in (ChunkStatus.FAILED, ChunkStatus.UNCERTAIN):
+        raise ChunkFailedError(str(outcome))
+    return str(outcome)
+
+
+@app.task(name=SUBMIT_TASK, bind=True, throws=(ChunkFailedError,))
+def submit_chunk(task: Task, set_id: str, index: int) -> str:
+    """Submit one chunk; a local provider runs it to its end here."""
+    key = ChunkKey.checked(set_id, index)
+    return _reported(execution(task.request.hostname).submit_chunk(key))
+
+
+@app.task(name=COLLECT_TASK, bind=True, throws=(ChunkFailedError,))
+def collect_chunk(task: Task, set_id: str, index: int) -> str:
+    """Fetch one ended job's result."""
+    key = ChunkKey.checked(set_id, index)
+    return _reported(execution(task.request.hostname).collect_chunk(key))
+
+
+@app.task(name=SET_ASIDE_TASK, bind=True)
+def set_aside(task: Task, message: str, reason: str) -> str:
+    """Keep a malformed message where ``jobset doctor`` shows it."""
+    _log.error("a malformed broker message was set aside: %s", reason)
+    execution(task.request.hostname).store.set_aside(f"{reason} | {message}")
+    return reason
