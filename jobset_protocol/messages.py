@@ -22,7 +22,7 @@ class ChunkKey(NamedTuple):
     """
 
     set_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a key
 
     def __str__(self) -> str:
         return f"{self.set_id}:{self.index}"

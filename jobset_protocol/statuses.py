@@ -6,9 +6,12 @@ A set keeps its chunks' statuses as one Redis string, a byte a chunk, so that th
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from qiskit.providers import JobStatus
+if TYPE_CHECKING:
+    from qiskit.providers import JobStatus
 
 
 class ChunkStatus(StrEnum):
@@ -51,13 +54,13 @@ class ChunkStatus(StrEnum):
         return self in FINAL
 
     @property
-    def job_status(self) -> JobStatus:
+    def job_status(self) -> "JobStatus":
         """The nearest status in qiskit's terms.
 
         >>> ChunkStatus.COLLECTING.job_status
         <JobStatus.RUNNING: 'job is actively running'>
         """
-        return _JOB_STATUSES[self]
+        return _job_statuses()[self]
 
     @classmethod
     def from_code(cls, code: str) -> "ChunkStatus":
@@ -92,20 +95,27 @@ FINAL = frozenset(
 )
 """Statuses at which waiting ends.  UNCERTAIN is one: it waits for a person, not for time."""
 
-_JOB_STATUSES = {
-    ChunkStatus.UNSENT: JobStatus.INITIALIZING,
-    ChunkStatus.QUEUED: JobStatus.QUEUED,
-    ChunkStatus.CLAIMED: JobStatus.QUEUED,
-    ChunkStatus.SUBMITTING: JobStatus.VALIDATING,
-    ChunkStatus.IN_DOUBT: JobStatus.VALIDATING,
-    ChunkStatus.SUBMITTED: JobStatus.QUEUED,
-    ChunkStatus.RUNNING: JobStatus.RUNNING,
-    ChunkStatus.COLLECTING: JobStatus.RUNNING,
-    ChunkStatus.DONE: JobStatus.DONE,
-    ChunkStatus.FAILED: JobStatus.ERROR,
-    ChunkStatus.CANCELLED: JobStatus.CANCELLED,
-    ChunkStatus.UNCERTAIN: JobStatus.ERROR,
-}
+
+@cache
+def _job_statuses() -> Mapping[ChunkStatus, "JobStatus"]:
+    # Commands that only look at a cluster start without qiskit, which takes half a second.
+    from qiskit.providers import JobStatus  # noqa: PLC0415  (as said)
+
+    return {
+        ChunkStatus.UNSENT: JobStatus.INITIALIZING,
+        ChunkStatus.QUEUED: JobStatus.QUEUED,
+        ChunkStatus.CLAIMED: JobStatus.QUEUED,
+        ChunkStatus.SUBMITTING: JobStatus.VALIDATING,
+        ChunkStatus.IN_DOUBT: JobStatus.VALIDATING,
+        ChunkStatus.SUBMITTED: JobStatus.QUEUED,
+        ChunkStatus.RUNNING: JobStatus.RUNNING,
+        ChunkStatus.COLLECTING: JobStatus.RUNNING,
+        ChunkStatus.DONE: JobStatus.DONE,
+        ChunkStatus.FAILED: JobStatus.ERROR,
+        ChunkStatus.CANCELLED: JobStatus.CANCELLED,
+        ChunkStatus.UNCERTAIN: JobStatus.ERROR,
+    }
+
 
 TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
     {

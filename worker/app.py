@@ -7,11 +7,12 @@ recovery sends again what was lost, so nothing depends on acknowledgements or ti
 import os
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from jobset_protocol import keys
 from jobset_protocol.urls import broker_url
 from worker import broker
+from worker.events import EventsInBulk
 from worker.settings import WorkerSettings, load_backends
 
 # One OpenMP thread a child unless configured: children that each start a thread per core take
@@ -28,7 +29,7 @@ app = Celery(
 )
 app.conf.update(
     task_queues=[
-        Queue(name, routing_key=name)
+        Queue(name, Exchange(""), routing_key=name)
         for alias in backends
         for name in (keys.queue(alias), keys.collect_queue(alias))
     ],
@@ -55,3 +56,4 @@ app.conf.update(
         "unacked_restore_throttle": 1,
     },
 )
+app.steps["consumer"].add(EventsInBulk)

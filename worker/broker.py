@@ -14,6 +14,7 @@ import uuid
 from typing import Any
 
 from kombu.transport import redis as redis_transport
+from kombu.transport import virtual
 from kombu.utils.json import loads
 
 SET_ASIDE_TASK = "jobset.set_aside"
@@ -28,44 +29,68 @@ def install() -> None:
     for transport in transports:
         if AttributeError not in transport.connection_errors:
             transport.connection_errors = (*transport.connection_errors, AttributeError)
-    redis_transport.loads = load_message
+    redis_transport.loads = load_document
+    redis_transport.Transport._deliver = _deliver
 
 
-def load_message(text: str) -> Any:
-    """Read a broker message; one that nobody can read becomes a ``jobset.set_aside`` task."""
+def load_document(text: str) -> Any:
+    """Read what the transport keeps in Redis; text that is not JSON is handed on as text."""
     try:
-        message = loads(text)
+        return loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def readable(message: Any) -> dict[str, Any]:
+    """Return a message that every worker can read: this one, or a task that keeps its text."""
+    try:
         _require_well_formed(message)
-    except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        text = message if isinstance(message, str) else json.dumps(message)
         return _set_aside(text, error)
-    return message
+    well_formed: dict[str, Any] = message
+    return well_formed
+
+
+def _deliver(self: Any, message: Any, queue: str) -> None:
+    """Take the place of the transport's method of this name."""
+    virtual.Transport._deliver(self, readable(message), queue)
 
 
 def _require_well_formed(message: Any) -> None:
+    if not isinstance(message, dict):
+        raise TypeError("it is not a JSON object")
     properties = message["properties"]
     if not isinstance(properties["delivery_tag"], str):
         raise TypeError("its delivery_tag is not text")
     body = message.get("body")
-    if properties.get("body_encoding") == "base64" and body:
-        base64.b64decode(body, validate=True).decode("utf-8")
-    elif body is not None and not isinstance(body, str):
+    if body is not None and not isinstance(body, str):
         raise TypeError("its body is not text")
+    if properties.get("body_encoding") == "base64" and body:
+        body = base64.b64decode(body, validate=True).decode("utf-8")
     delivery = properties.get("delivery_info")
     if not isinstance(delivery, dict) or not isinstance(delivery["routing_key"], str):
         raise TypeError("its delivery_info is not complete")
     headers = message.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise TypeError("its headers are not a table")
     if "task" not in headers:
         # Remote control, events: nobody looks for a task in them.
         return
     if not all(isinstance(headers.get(name), str) for name in ("task", "id")):
         raise TypeError("its headers do not name a task and its id")
-    _require_plain_headers(headers, message)
-
-
-def _require_plain_headers(headers: dict[str, Any], message: dict[str, Any]) -> None:
-    """Refuse what Celery would interpret: times, limits, other serializers."""
     if message.get("content-type") != "application/json":
         raise ValueError(f"its content type is {message.get('content-type')!r}, not JSON")
+    arguments, keywords, embedded = json.loads(body or "")
+    if not (isinstance(arguments, list) and isinstance(keywords, dict)):
+        raise TypeError("its arguments are not a list and a table")
+    if not isinstance(embedded, dict | None):
+        raise TypeError("its callbacks are not a table")
+    _require_plain_headers(headers)
+
+
+def _require_plain_headers(headers: dict[str, Any]) -> None:
+    """Refuse what Celery would interpret: times and limits."""
     if headers.get("eta") or headers.get("expires"):
         raise ValueError("it has an eta or an expiry, which no message of ours has")
     limits = headers.get("timelimit") or [None, None]

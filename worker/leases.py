@@ -45,6 +45,11 @@ class LeaseKeeper:
             with self._lock:
                 self._held.pop(claim, None)
 
+    def held(self) -> list[Claim]:
+        """Return the claims that are being extended."""
+        with self._lock:
+            return list(self._held)
+
     def _keep(self) -> None:
         pause = threading.Event()
         while True:

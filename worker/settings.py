@@ -8,6 +8,7 @@ The file is ``JOBSET_CONFIG``; without one, ``aer`` and ``fake`` are there::
     backend = "ibm_torino"     # the rest is the adapter's
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +54,9 @@ class WorkerSettings(BaseSettings):
     """How often the watcher looks for lost messages and half-written sets."""
 
 
+_ALIAS = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""An alias is part of queue names and keys, and is shown everywhere."""
+
 DEFAULT_BACKENDS: Mapping[str, BackendSettings] = MappingProxyType(
     {"aer": BackendSettings(provider="aer"), "fake": BackendSettings(provider="fake")}
 )
@@ -77,6 +81,11 @@ def load_backends(path: Path | None) -> dict[str, BackendSettings]:
         raise ConfigurationError(
             f"{path} names no backend: add a table such as [backends.aer] with provider = 'aer'"
         )
+    for alias in tables:
+        if not _ALIAS.fullmatch(alias):
+            raise ConfigurationError(
+                f"{path}: backends.{alias!r}: an alias is 1 to 100 letters, digits, - or _"
+            )
     return {alias: _backend(path, alias, table) for alias, table in tables.items()}
 
 

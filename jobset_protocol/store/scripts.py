@@ -6,8 +6,6 @@ from typing import Any
 
 import redis
 
-Value = str | bytes | int | float
-
 _BACKEND_SCRIPTS = frozenset(
     {"lease_due", "next_due", "release_slot", "schedule", "take_slot", "wake_waiting"}
 )
@@ -34,7 +32,7 @@ class Scripts:
     which every script allows.
     """
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
         self._sources = _sources()
         self._digests: dict[str, str] = {}
@@ -46,7 +44,7 @@ class Scripts:
                 pipe.script_load(text)
             self._digests = dict(zip(self._sources, pipe.execute(), strict=True))
 
-    def call(self, name: str, keys: Sequence[str], arguments: Sequence[Value]) -> Any:
+    def call(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run one script."""
         if not self._digests:
             self.load()
@@ -74,4 +72,5 @@ class Scripts:
                     pipe.evalsha(self._digests[name], len(keys), *keys, *arguments)
                 else:
                     pipe.execute_command(*command)
-            return pipe.execute()
+            replies: list[Any] = pipe.execute()
+            return replies

@@ -106,7 +106,8 @@ class RedisServer:
     """What the three sides of the store share: a client and its scripts."""
 
     def __init__(self, client: "redis.Redis") -> None:
-        self.client = client
+        # redis-py's annotations mix replies of all protocols and decodings; ours are bytes.
+        self.client: Any = client
         self.scripts = Scripts(client)
 
     @translated

@@ -51,10 +51,10 @@ class RedisSets(RedisServer):
     @translated
     def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
         """See :meth:`SetStore.add_chunks`."""
-        stored: list[str | bytes] = []
+        stored: list[Any] = []
         for offset, payload in enumerate(payloads):
             stored += [keys.chunk(set_id, first_index + offset, "payload"), payload]
-        admit = ("SCRIPT", "admit", set_keys(set_id, stored[0] if stored else ""),
+        admit = ("SCRIPT", "admit", set_keys(set_id, keys.job_set(set_id)),
                  [first_index, len(payloads)])  # fmt: skip
         self.scripts.run([("MSET", *stored), admit])
 

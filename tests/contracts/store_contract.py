@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +18,8 @@ from jobset_protocol.messages import (
     WorkerRecord,
 )
 from jobset_protocol.statuses import FINAL, TRANSITIONS, ChunkStatus
-from jobset_protocol.store.base import Store
+from jobset_protocol.store import RedisStore, Store
+from tests.known_keys import assert_no_leaked_key
 
 LEASE = 30.0
 LAPSED = -1.0
@@ -26,6 +28,12 @@ ERROR = ErrorRecord("ProviderError", "out of order", FailureKind.TRANSIENT, "sub
 
 class StoreContract:
     """The suite; a subclass gives the fixture ``store``."""
+
+    @pytest.fixture(autouse=True)
+    def no_leaked_key(self, store: RedisStore) -> Iterator[None]:
+        """Fail on a key that has no policy for its life."""
+        yield
+        assert_no_leaked_key(store)
 
     @pytest.fixture
     def alias(self) -> str:

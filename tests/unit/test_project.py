@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from jobset_client.cli import main
+from jobset_client.settings import ClientSettings
 from worker.settings import WorkerSettings, load_backends
 
 ROOT = Path(__file__).parents[2]
@@ -54,16 +55,33 @@ def test_commands_in_documents_exist() -> None:
     assert named <= set(main.commands)
 
 
+def test_options_in_documents_exist() -> None:
+    assert isinstance(main, click.Group)
+    for name, rest in re.findall(r"\bjobset ([a-z]+)(.*)", consoles()):
+        named = set(re.findall(r"(--[a-z-]+)", rest.partition("#")[0]))
+        known = {option for each in main.commands[name].params for option in each.opts}
+        assert named <= known, name
+
+
 def test_changelog_lists_every_command() -> None:
     assert isinstance(main, click.Group)
     unreleased = read("CHANGELOG.md")
     assert [name for name in main.commands if f"`{name}`" not in unreleased] == []
 
 
-def test_settings_table_is_that_of_the_worker() -> None:
-    rows = re.findall(r"^\| `JOBSET_(\w+)` \| (\S+) \|", read("docs/operations.md"), re.MULTILINE)
-    documented = {name.lower(): default.strip("`") for name, default in rows}
+def settings_table(introduction: str) -> dict[str, str]:
+    """Return the defaults by setting of one table of the operations page."""
+    table = read("docs/operations.md").partition(introduction)[2].strip().partition("\n\n")[0]
+    rows = re.findall(r"^\| `JOBSET_(\w+)` \| ([^|]+) \|", table, re.MULTILINE)
+    return {name.lower(): default.strip("`") for name, default in rows}
 
+
+def test_clients_settings_are_documented() -> None:
+    assert settings_table("Clients read:").keys() == ClientSettings.model_fields.keys()
+
+
+def test_workers_settings_are_documented_with_their_defaults() -> None:
+    documented = settings_table("Workers and watchers read:")
     defaults = {name: field.default for name, field in WorkerSettings.model_fields.items()}
     assert documented.keys() == defaults.keys()
     for name, default in defaults.items():
@@ -88,7 +106,7 @@ def test_every_package_is_typed_and_in_the_wheel() -> None:
 
 def test_services_report_their_health(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    for name in ("valkey", "worker", "flower"):
+    for name in ("valkey", "worker", "watcher", "flower"):
         assert services[name]["healthcheck"]["test"], name
     assert "$$HOSTNAME" in services["worker"]["healthcheck"]["test"][1]
 

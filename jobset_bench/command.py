@@ -1,0 +1,121 @@
+"""``jobset bench``."""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import TimeElapsedColumn as ElapsedColumn
+
+from jobset_bench.options import BenchOptions
+from jobset_bench.row import Row
+from jobset_bench.runner import run_bench
+from jobset_bench.table import rows_table, verdicts_table
+from jobset_bench.thresholds import judge
+from jobset_bench.workloads import WorkloadName
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Small sizes, once: to see that it works.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    help="How often each system runs; the table shows medians.  [default: 3; 1 with --quick]",
+)
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=click.Choice([name.value for name in WorkloadName]),
+    help="Only this one; may be given more than once.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the rows to FILE, too.",
+)
+def bench(
+    quick: bool, repeat: int | None, workloads: tuple[str, ...], json_path: Path | None
+) -> None:
+    """Compare with plain Celery, Dask and one direct Aer call.
+
+    Every system gets the same circuits in the same chunks and two worker processes.  Takes
+    about five minutes; --quick about half a minute.
+    """
+    # Leave through the context managers, so that no process is left behind.
+    signal.signal(signal.SIGTERM, _exit)
+    options = BenchOptions(
+        quick=quick,
+        repeat=repeat or (1 if quick else 3),
+        workloads=tuple(WorkloadName(name) for name in workloads) or tuple(WorkloadName),
+    )
+    if json_path is not None:
+        _write(json_path, [])
+    with _progress() as progress:
+        rows = run_bench(options, ProgressReporter(progress))
+    if json_path is not None:
+        _write(json_path, rows)
+    console = Console()
+    console.print(rows_table(rows))
+    if quick:
+        console.print("Quick sizes: too small to judge by.", style="dim")
+    else:
+        console.print(verdicts_table(judge(rows)))
+
+
+class ProgressReporter:
+    """Shows a bar, and above it a line for every measurement."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._steps = 0
+        self._task = progress.add_task("", total=None)
+
+    def expect(self, steps: int) -> None:
+        """See :meth:`Reporter.expect`."""
+        self._steps += steps
+        self._progress.update(self._task, total=self._steps)
+
+    def begin(self, description: str) -> None:
+        """See :meth:`Reporter.begin`."""
+        self._progress.update(self._task, description=description)
+
+    def measured(self, description: str) -> None:
+        """See :meth:`Reporter.measured`."""
+        self._progress.console.print(description, highlight=False)
+        self._progress.advance(self._task)
+
+    def note(self, message: str) -> None:
+        """See :meth:`Reporter.note`."""
+        self._progress.console.print(message, style="yellow", highlight=False, markup=False)
+
+
+def _progress() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        ElapsedColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    try:
+        text = json.dumps([row.to_dict() for row in rows], indent=2)
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), hint=str(error.strerror)) from error
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)

@@ -1,0 +1,5 @@
+"""The command line ``jobset``."""
+
+from jobset_client.cli.group import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""One command a file; ``group.py`` lists them and imports each when it is asked for."""

@@ -1,0 +1,180 @@
+"""The results of a set, read as if one job had returned them."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Operator, Statevector
+from qiskit.result import Counts, Result
+from qiskit.result.models import ExperimentResult
+
+from jobset_client.chunk_results import ChunkResult
+from jobset_client.chunk_view import failure
+from jobset_client.combined_result import combined_result, missing_experiments
+from jobset_client.experiment_index import Experiment
+from jobset_protocol.errors import ConfigurationError, ResultNotAvailableError
+from jobset_protocol.statuses import ChunkStatus
+
+if TYPE_CHECKING:
+    from jobset_client.managed_job_set import ManagedJobSet
+
+
+class ManagedResults:
+    """Results of a :class:`~jobset_client.ManagedJobSet`; the methods are those of ``Result``.
+
+    ``experiment`` is a circuit's index in the set (of any integer type, negative ones count from
+    the end), its name, or the circuit itself.  Left out, it means the only circuit, or for
+    :meth:`get_counts` all of them, as in qiskit.
+
+    Args:
+        job_set: The set that the results belong to.
+        backend_name: The backend's alias.
+        success: Every chunk is done.  If not, some circuits have no data.
+        chunk_results: Chunk index → result, as far as there are any.
+    """
+
+    def __init__(
+        self,
+        job_set: "ManagedJobSet",
+        backend_name: str,
+        success: bool,
+        *,
+        chunk_results: Mapping[int, ChunkResult],
+    ) -> None:
+        self._job_set = job_set
+        self._chunk_results = chunk_results
+        self.backend_name = backend_name
+        self.success = success
+
+    def __repr__(self) -> str:
+        return (
+            f"<ManagedResults of job set {self._job_set.name()!r}: {len(self._chunk_results)} of "
+            f"{len(self._job_set.plan)} chunks, success={self.success}>"
+        )
+
+    def data(self, experiment: Experiment | None = None) -> dict[str, Any]:
+        """Return the raw data of a circuit.
+
+        Raises:
+            CircuitNotFoundError: The set has no such circuit.
+            ResultNotAvailableError: The circuit has no result, or it failed.
+        """
+        return copy.deepcopy(self._read(Result.data, experiment))
+
+    def get_memory(self, experiment: Experiment | None = None) -> list[str] | np.ndarray:
+        """Return a circuit's outcomes, shot by shot.
+
+        Raises:
+            CircuitNotFoundError: The set has no such circuit.
+            ResultNotAvailableError: The circuit has no result or no memory.
+        """
+        memory: list[str] | np.ndarray = copy.deepcopy(self._read(Result.get_memory, experiment))
+        return memory
+
+    def get_counts(self, experiment: Experiment | None = None) -> Counts | list[Counts]:
+        """Return a circuit's histogram; without an argument, a list with every circuit's.
+
+        Raises:
+            CircuitNotFoundError: The set has no such circuit.
+            ResultNotAvailableError: The circuit, or one of them, has no result or no counts.
+        """
+        if experiment is None and self._job_set.plan.circuit_count > 1:
+            return [
+                self._read(Result.get_counts, i) for i in range(self._job_set.plan.circuit_count)
+            ]
+        return self._read(Result.get_counts, experiment)
+
+    def get_statevector(
+        self, experiment: Experiment | None = None, decimals: int | None = None
+    ) -> Statevector | np.ndarray:
+        """Return a circuit's final state.
+
+        Args:
+            experiment: Which circuit.
+            decimals: Round to so many decimals.
+
+        Raises:
+            CircuitNotFoundError: The set has no such circuit.
+            ResultNotAvailableError: The circuit has no result or no statevector.
+        """
+        return copy.deepcopy(self._read(Result.get_statevector, experiment, decimals=decimals))
+
+    def get_unitary(
+        self, experiment: Experiment | None = None, decimals: int | None = None
+    ) -> Operator | np.ndarray:
+        """Return a circuit's unitary.
+
+        Args:
+            experiment: Which circuit.
+            decimals: Round to so many decimals.
+
+        Raises:
+            CircuitNotFoundError: The set has no such circuit.
+            ResultNotAvailableError: The circuit has no result or no unitary.
+        """
+        return copy.deepcopy(self._read(Result.get_unitary, experiment, decimals=decimals))
+
+    def combine_results(self) -> Result:
+        """Return one qiskit ``Result`` over all circuits, as an unsplit run would have.
+
+        Circuits without a result keep their place: their experiments have ``success=False`` and
+        a ``status`` that says why.  The object is new at each call and belongs to the caller.
+        """
+        return combined_result(
+            [self._own(index) for index in range(len(self._job_set.plan))],
+            job_id=self._job_set.job_set_id(),
+            backend_name=self.backend_name,
+        )
+
+    def _own(self, chunk_index: int) -> Result | list[ExperimentResult]:
+        circuits = self._job_set.plan[chunk_index]
+        found = self._chunk_results.get(chunk_index)
+        if found is None:
+            names = self._job_set.circuit_names()[circuits.start : circuits.stop]
+            return missing_experiments(names, self._reason(chunk_index))
+        result = found.fresh()
+        returned = len(result.results)
+        if returned < len(circuits):
+            names = self._job_set.circuit_names()[circuits.start + returned : circuits.stop]
+            result.results += missing_experiments(names, "the provider returned too few results")
+            result.success = False
+        return result
+
+    def _read(
+        self, method: Callable[..., Any], experiment: Experiment | None, **kwargs: Any
+    ) -> Any:
+        if experiment is None:
+            experiment = self._only_circuit()
+        chunk_index, offset = self._job_set.locate(experiment)
+        found = self._chunk_results.get(chunk_index)
+        circuit = self._job_set.plan[chunk_index].start + offset
+        if found is None:
+            raise ResultNotAvailableError(
+                f"circuit {circuit} has no result: {self._reason(chunk_index)}"
+            )
+        try:
+            return method(found.shared, offset, **kwargs)
+        except QiskitError as error:
+            wanted = method.__name__.removeprefix("get_")
+            raise ResultNotAvailableError(
+                f"circuit {circuit} has no {wanted}: {error.message}"
+            ) from error
+
+    def _only_circuit(self) -> int:
+        count = self._job_set.plan.circuit_count
+        if count != 1:
+            raise ConfigurationError(
+                f"say which of the {count} circuits: give an index, a name or the circuit"
+            )
+        return 0
+
+    def _reason(self, chunk_index: int) -> str:
+        record = self._job_set.chunk_record(chunk_index)
+        error = failure(record)
+        if error is not None:
+            return f"chunk {chunk_index} {record.status}: {error.message}"
+        if record.status is ChunkStatus.DONE:
+            return f"chunk {chunk_index} is done; call results(refresh=True) to fetch its result"
+        return f"chunk {chunk_index} is {record.status}"

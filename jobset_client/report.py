@@ -1,0 +1,125 @@
+"""The text of reports, laid out as the original did."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from qiskit.providers import JobStatus
+
+from jobset_client.chunk_job import job_name
+from jobset_client.chunk_view import failure, job_id, submit_failure
+from jobset_protocol.messages import ChunkRecord, SetRecord
+from jobset_protocol.statuses import ChunkStatus
+
+_PENDING = (JobStatus.INITIALIZING, JobStatus.VALIDATING, JobStatus.QUEUED)
+
+
+def set_report(
+    job_set: SetRecord,
+    counts: Mapping[ChunkStatus, int],
+    chunks: Sequence[ChunkRecord] | None,
+) -> str:
+    """Describe one set.
+
+    Args:
+        job_set: The set.
+        counts: Status → chunks.
+        chunks: Every chunk, for a detailed report; ``None`` for a summary.
+    """
+    lines = [
+        f"Job set name: {job_set.name}",
+        f"          ID: {job_set.set_id}",
+        f"        tags: {list(job_set.tags)}",
+        "Summary report:",
+        *summary_lines(counts),
+    ]
+    if chunks is not None:
+        lines += ["", "Detail report:", *detail_lines(job_set, chunks)]
+    return "\n".join(lines)
+
+
+def manager_report(
+    counts: Mapping[ChunkStatus, int],
+    details: Sequence[tuple[SetRecord, Sequence[ChunkRecord]]] | None,
+) -> str:
+    """Describe all sets of a manager.
+
+    Args:
+        counts: Status → chunks, over all sets.
+        details: Each set with its chunks, for a detailed report; ``None`` for a summary.
+    """
+    lines = ["Summary report:", *summary_lines(counts)]
+    if details is not None:
+        lines += ["", "Detail report:"]
+        for job_set, chunks in details:
+            lines.append(f"  Job set name: {job_set.name}, ID: {job_set.set_id}")
+            lines += detail_lines(job_set, chunks)
+    return "\n".join(lines)
+
+
+def summary_lines(counts: Mapping[ChunkStatus, int]) -> list[str]:
+    """Count jobs by what became of them.
+
+    >>> for line in summary_lines({ChunkStatus.DONE: 3, ChunkStatus.QUEUED: 1}):
+    ...     print(line)
+           Total jobs: 4
+      Successful jobs: 3
+          Failed jobs: 0
+       Cancelled jobs: 0
+         Running jobs: 0
+         Pending jobs: 1
+    """
+    jobs: Counter[JobStatus] = Counter()
+    for status, count in counts.items():
+        jobs[status.job_status] += count
+    return [
+        f"       Total jobs: {jobs.total()}",
+        f"  Successful jobs: {jobs[JobStatus.DONE]}",
+        f"      Failed jobs: {jobs[JobStatus.ERROR]}",
+        f"   Cancelled jobs: {jobs[JobStatus.CANCELLED]}",
+        f"     Running jobs: {jobs[JobStatus.RUNNING]}",
+        f"     Pending jobs: {sum(jobs[status] for status in _PENDING)}",
+    ]
+
+
+def detail_lines(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> list[str]:
+    """Describe every chunk's job."""
+    return [line for chunk in chunks for line in _job_lines(job_set, chunk)]
+
+
+def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
+    circuits = job_set.circuits_of(chunk.key.index)
+    lines = [
+        f"  experiments: {circuits.start}-{circuits.stop - 1}",
+        f"    job index: {chunk.key.index}",
+    ]
+    submit_error = submit_failure(chunk)
+    if submit_error is not None:
+        return [*lines, f"    status: job submit failed: {submit_error.message}"]
+    lines += [
+        f"    job ID: {job_id(chunk)}",
+        f"    name: {job_name(job_set.name, chunk.key.index)}",
+        f"    status: {chunk.status.job_status.value}",
+    ]
+    error = failure(chunk)
+    if error is not None:
+        lines.append("    error_message:")
+        lines += [f"      {line}" for line in error.message.split("\n")]
+    elif chunk.status.job_status is JobStatus.QUEUED:
+        lines.append(f"    queue position: {chunk.queue_position}")
+    return lines
+
+
+def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | None:
+    """Name the chunks that failed and say why; ``None`` when none did."""
+    lines: list[str] = []
+    for chunk in chunks:
+        error = failure(chunk)
+        if error is None:
+            continue
+        circuits = job_set.circuits_of(chunk.key.index)
+        job = "not submitted" if submit_failure(chunk) else f"job ID={job_id(chunk)}"
+        lines.append(
+            f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}, {job}:"
+        )
+        lines += [f"  {line}" for line in error.message.split("\n")]
+    return "\n".join(lines) or None

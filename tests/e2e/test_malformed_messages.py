@@ -1,0 +1,81 @@
+"""No message can end a worker; what nobody can read is kept for an operator."""
+
+import base64
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from jobset_client import JobManager, LocalCluster
+from jobset_protocol import keys
+from jobset_protocol.messages import SUBMIT_TASK
+from jobset_protocol.store import connect
+from tests.circuits import small_circuits
+from tests.support import wait_until
+
+
+def message(body: object, **headers: object) -> dict[str, object]:
+    """Return a message as the Redis transport writes it."""
+    return {
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"task": SUBMIT_TASK, "id": "7", "lang": "py", **headers},
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_tag": "7",
+            "delivery_info": {"exchange": "", "routing_key": "jobset.fake"},
+        },
+    }
+
+
+UNREADABLE = [
+    "not json at all",
+    "[]",
+    "{}",
+    "null",
+    '"text"',
+    json.dumps({**message([[], {}, {}]), "body": "!!! not base64 !!!"}),
+    json.dumps({**message([[], {}, {}]), "properties": {}}),
+    json.dumps({**message([[], {}, {}]), "content-type": "application/x-python-serialize"}),
+    json.dumps({**message([[], {}, {}]), "headers": {"task": SUBMIT_TASK}}),
+    json.dumps({**message([[], {}, {}]), "headers": [1, 2]}),
+    json.dumps(message([[], {}, {}], eta="yesterday")),
+    json.dumps(message("not a list")),
+    json.dumps(message([[], {}])),
+    json.dumps(message([{}, [], {}])),
+]
+WRONG = [
+    json.dumps(message([["no-id", 0], {}, {}])),
+    json.dumps(message([["0" * 32, -1], {}, {}])),
+    json.dumps(message([["0" * 32, "1"], {}, {}])),
+    json.dumps(message([["0" * 32, 0], {}, {}])),
+    json.dumps(message([[], {}, {}])),
+    json.dumps(message([[1, 2, 3], {"x": 1}, {}])),
+    json.dumps(message([["0" * 32, 0], {}, {}], task="os.system")),
+]
+
+
+@pytest.fixture
+def broker(cluster: LocalCluster) -> Iterator["redis.Redis"]:
+    client = redis.Redis.from_url(cluster.url)
+    yield client
+    client.close()
+
+
+def test_malformed_messages_end_no_worker(cluster: LocalCluster, broker: "redis.Redis") -> None:
+    before = {p.pid for p in cluster.status().processes}
+    with contextlib.closing(connect(cluster.url)) as store:
+        aside = len(store.messages_set_aside())
+        for text in [*UNREADABLE, *WRONG] * 3:
+            broker.lpush(keys.queue("fake"), text)
+        with JobManager(cluster.url) as manager:
+            job_set = manager.run(small_circuits(20), "fake", max_experiments_per_job=1)
+            assert job_set.results(timeout=60).success
+        wait_until(
+            lambda: len(store.messages_set_aside()) == aside + 3 * len(UNREADABLE),
+            description="the unreadable messages to be set aside",
+        )
+    assert {p.pid for p in cluster.status().processes} == before

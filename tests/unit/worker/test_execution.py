@@ -1,0 +1,236 @@
+"""The steps of a chunk: what each outcome of the provider leads to."""
+
+import pytest
+
+from jobset_protocol.errors import BackendNotFoundError, FailureKind, ProviderError
+from jobset_protocol.messages import ChunkKey, ChunkRecord
+from jobset_protocol.statuses import ChunkStatus
+from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
+from worker.execution import MAX_TRIES
+
+
+def fail(kind: FailureKind, retry_after_seconds: float | None = None) -> None:
+    raise ProviderError("no luck", kind=kind, retry_after_seconds=retry_after_seconds)
+
+
+def chunk(bench: Bench, key: ChunkKey) -> ChunkRecord:
+    [record] = bench.store.chunks([key])
+    return record
+
+
+def test_a_local_chunk_runs_to_its_end() -> None:
+    bench = Bench(SteeredLocal())
+    [key] = bench.add_set()
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.DONE
+    assert bench.store.results([key])[0]
+    assert not bench.store.live_sets()
+
+
+def test_a_remote_chunk_is_submitted_with_its_tag_and_polled_soon() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.SUBMITTED
+    record = chunk(bench, key)
+    assert record.reference is not None
+    assert provider.tags[record.reference] == record.tag
+    assert bench.store.scheduled(ALIAS, [key]) == [True]
+
+
+def test_a_repeated_message_submits_nothing_twice() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    assert bench.new_worker("w2").submit_chunk(key).status is None
+    assert len(provider.tags) == 1
+
+
+def test_the_intent_is_stored_before_the_provider_is_called() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    seen: list[ChunkStatus] = []
+    provider.before_submit = lambda: seen.append(chunk(bench, key).status)
+    bench.worker.submit_chunk(key)
+    assert seen == [ChunkStatus.SUBMITTING]
+
+
+def test_a_transient_failure_is_tried_again_later_and_not_for_ever() -> None:
+    provider = SteeredRemote()
+    provider.before_submit = lambda: fail(FailureKind.TRANSIENT)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    for _ in range(MAX_TRIES - 1):
+        assert bench.worker.submit_chunk(key).status is ChunkStatus.QUEUED
+        assert bench.store.scheduled(ALIAS, [key]) == [True]
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.FAILED
+    error = chunk(bench, key).error
+    assert error is not None
+    assert (error.kind, error.where, error.message) == (FailureKind.TRANSIENT, "submit", "no luck")
+
+
+def test_a_full_provider_is_waited_for_however_long() -> None:
+    provider = SteeredRemote()
+    provider.before_submit = lambda: fail(FailureKind.LIMIT, retry_after_seconds=50)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    for _ in range(3 * MAX_TRIES):
+        assert bench.worker.submit_chunk(key).status is ChunkStatus.QUEUED
+    due = bench.store.next_due_seconds(ALIAS)
+    assert due is not None
+    assert due > 40
+
+
+def test_rejected_circuits_fail_at_once_and_say_why() -> None:
+    provider = SteeredRemote()
+    provider.before_submit = lambda: fail(FailureKind.REJECTED)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.FAILED
+
+
+def test_an_unknown_outcome_is_a_doubt_and_never_a_second_job() -> None:
+    provider = SteeredRemote()
+    provider.after_submit = lambda: fail(FailureKind.UNCERTAIN)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.IN_DOUBT
+    assert bench.worker.submit_chunk(key).status is None
+    bench.make_due()
+    record = chunk(bench, key)
+    assert record.status is ChunkStatus.SUBMITTED
+    assert list(provider.tags) == [record.reference]
+
+
+def test_a_second_claim_looks_the_tag_up_before_it_submits() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    # The provider refused, so it said, but the job is there.
+    provider.after_submit = lambda: fail(FailureKind.TRANSIENT)
+    bench.worker.submit_chunk(key)
+    provider.after_submit = lambda: None
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.SUBMITTED
+    assert len(provider.tags) == 1
+
+
+def test_an_ended_job_is_collected_once() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    assert bench.worker.collect_chunk(key).status is ChunkStatus.DONE
+    assert bench.worker.collect_chunk(key).status is None
+    assert bench.store.results([key])[0]
+
+
+def test_a_result_that_cannot_be_fetched_is_tried_again() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    provider.result_error = ProviderError("busy", kind=FailureKind.TRANSIENT)
+    assert bench.worker.collect_chunk(key).status is ChunkStatus.SUBMITTED
+    provider.result_error = None
+    assert bench.worker.collect_chunk(key).status is ChunkStatus.DONE
+
+
+@pytest.mark.parametrize("adapter", [SteeredLocal(), SteeredRemote()])
+def test_failed_experiments_fail_the_chunk_but_keep_its_result(
+    adapter: SteeredLocal | SteeredRemote,
+) -> None:
+    adapter.failed = ["c0"]
+    bench = Bench(adapter)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    if isinstance(adapter, SteeredRemote):
+        bench.worker.collect_chunk(key)
+    record = chunk(bench, key)
+    assert record.status is ChunkStatus.FAILED
+    assert record.error is not None
+    assert "circuits 0 (ERROR: no)" in record.error.message
+    assert bench.store.results([key])[0]
+
+
+def test_a_chunk_that_was_taken_over_writes_nothing() -> None:
+    provider = SteeredLocal()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+
+    def take_over() -> None:
+        bench.worker.hand_over(key)
+        provider.during_run = lambda: None
+        assert bench.new_worker("w2").submit_chunk(key).status is ChunkStatus.DONE
+
+    provider.during_run = take_over
+    outcome = bench.worker.submit_chunk(key)
+    assert (outcome.status, outcome.note) == (None, "taken over by another claim")
+    assert chunk(bench, key).owner == "w2"
+
+
+def test_circuits_that_cannot_be_read_fail_their_chunk() -> None:
+    bench = Bench(SteeredLocal())
+    [key] = bench.add_set()
+    bench.store.client.set(f"jobset:{{{key.set_id}}}:chunk:0:payload", b"garbage")
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.FAILED
+
+
+def test_a_backend_that_this_worker_does_not_serve_is_named() -> None:
+    bench = Bench(SteeredLocal())
+    [key] = bench.add_set(backend="elsewhere")
+    with pytest.raises(BackendNotFoundError, match="does not serve backend 'elsewhere'"):
+        bench.worker.submit_chunk(key)
+    assert chunk(bench, key).status is ChunkStatus.QUEUED
+
+
+def test_slots_limit_what_is_at_the_provider_and_waiting_chunks_are_woken() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider, max_pending=2)
+    keys = bench.add_set(4)
+    for key in keys:
+        bench.worker.submit_chunk(key)
+    assert len(provider.tags) == 2
+    assert bench.store.slots(ALIAS) == (keys[:2], keys[2:])
+    bench.worker.collect_chunk(keys[0])
+    assert bench.dispatcher.submits == [keys[2]]
+    bench.worker.submit_chunk(keys[2])
+    assert len(provider.tags) == 3
+
+
+def test_a_cancelled_chunk_gives_its_slot_back() -> None:
+    provider = SteeredRemote()
+    provider.before_submit = lambda: fail(FailureKind.LIMIT)
+    bench = Bench(provider, max_pending=1)
+    keys = bench.add_set(2)
+    for key in keys:
+        bench.worker.submit_chunk(key)
+    bench.store.cancel_set(keys[0].set_id)
+    bench.worker.submit_chunk(keys[0])
+    holders, _ = bench.store.slots(ALIAS)
+    assert holders == []
+
+
+def test_a_stopping_worker_hands_over_only_its_own_chunks() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    keys = bench.add_set(3)
+    for key, lease in zip(keys[:2], (30.0, 30.0), strict=True):
+        bench.store.claim(key, backend=ALIAS, owner=f"w{key.index + 1}", lease_seconds=lease)
+    for key in keys:
+        bench.worker.hand_over(key)
+    statuses = [record.status for record in bench.store.chunks(keys)]
+    assert statuses == [ChunkStatus.QUEUED, ChunkStatus.CLAIMED, ChunkStatus.QUEUED]
+    assert bench.dispatcher.submits == [keys[0]]
+
+
+def test_a_stopping_worker_leaves_a_submission_in_doubt() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    provider.before_submit = lambda: bench.worker.hand_over(key)
+    bench.worker.submit_chunk(key)
+    assert chunk(bench, key).status is ChunkStatus.IN_DOUBT
+    bench.make_due()
+    assert chunk(bench, key).status is ChunkStatus.SUBMITTED
+    assert len(provider.tags) == 1

@@ -1,0 +1,90 @@
+"""What the remote fake adapter makes of a service's replies; no sockets."""
+
+import httpx
+import pytest
+
+from jobset_protocol.errors import FailureKind, ProviderError
+from jobset_protocol.messages import JobReference
+from tests.contracts.provider_contract import superpositions
+from worker.providers.base import Payload
+from worker.providers.fake_remote import FakeRemoteOptions, FakeRemoteProvider
+
+PAYLOAD = Payload(superpositions(2), 0)
+JOB = JobReference("fake-1")
+
+
+def answering(reply: httpx.Response | Exception) -> FakeRemoteProvider:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    options = FakeRemoteOptions(service_url="http://service")
+    return FakeRemoteProvider("fake", options, transport=httpx.MockTransport(handle))
+
+
+def submission_failure(reply: httpx.Response | Exception) -> ProviderError:
+    provider = answering(reply)
+    with pytest.raises(ProviderError) as caught:
+        provider.submit(PAYLOAD, tag="jobset-a", options={})
+    assert provider.classify(caught.value) is caught.value.kind
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (httpx.ConnectError("refused"), FailureKind.TRANSIENT),
+        (httpx.ConnectTimeout("slow"), FailureKind.TRANSIENT),
+        (httpx.ReadTimeout("slow"), FailureKind.UNCERTAIN),
+        (httpx.WriteTimeout("slow"), FailureKind.UNCERTAIN),
+        (httpx.ReadError("reset"), FailureKind.UNCERTAIN),
+        (httpx.RemoteProtocolError("closed"), FailureKind.UNCERTAIN),
+        (httpx.Response(500), FailureKind.UNCERTAIN),
+        (httpx.Response(502, text="<html>"), FailureKind.UNCERTAIN),
+        (httpx.Response(201, text="<html>"), FailureKind.UNCERTAIN),
+        (httpx.Response(400, json={"error": "bad"}), FailureKind.REJECTED),
+        (httpx.Response(422, json={"error": "too many"}), FailureKind.REJECTED),
+        (httpx.Response(401), FailureKind.FATAL),
+        (httpx.Response(404), FailureKind.FATAL),
+    ],
+)
+def test_a_failed_submission_has_the_right_kind(
+    reply: httpx.Response | Exception, kind: FailureKind
+) -> None:
+    assert submission_failure(reply).kind is kind
+
+
+def test_a_full_service_names_its_wish() -> None:
+    reply = httpx.Response(429, headers={"Retry-After": "1.5"}, json={"error": "7 are pending"})
+
+    error = submission_failure(reply)
+
+    assert error.kind is FailureKind.LIMIT
+    assert error.retry_after_seconds == 1.5
+    assert "7 are pending" in str(error)
+
+
+def test_a_date_as_retry_after_is_no_wish() -> None:
+    reply = httpx.Response(429, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})
+
+    assert submission_failure(reply).retry_after_seconds is None
+
+
+def test_an_unforeseen_error_leaves_a_submission_in_doubt() -> None:
+    assert answering(httpx.Response(200)).classify(KeyError("id")) is FailureKind.UNCERTAIN
+
+
+@pytest.mark.parametrize("reply", [httpx.ReadTimeout("slow"), httpx.Response(500)])
+def test_a_question_without_an_answer_is_asked_again(reply: httpx.Response | Exception) -> None:
+    provider = answering(reply)
+
+    for ask in (
+        lambda: provider.find("jobset-a"),
+        lambda: provider.poll([JOB]),
+        lambda: provider.result(JOB, PAYLOAD),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            ask()
+        assert caught.value.kind is FailureKind.TRANSIENT
+    assert not provider.cancel(JOB)

@@ -1,0 +1,64 @@
+"""What the failures of in-process backends and of HTTP clients ask for."""
+
+from collections.abc import Iterator
+
+from qiskit.exceptions import QiskitError
+
+from jobset_protocol.errors import FailureKind, ProviderError
+
+REFUSALS = (QiskitError, TypeError, ValueError, NotImplementedError)
+"""What simulators raise for circuits and options that they do not take."""
+
+
+def local_kind(error: BaseException) -> FailureKind:
+    """Classify a failure of a backend in this process: want of memory or threads may pass.
+
+    >>> local_kind(MemoryError())
+    <FailureKind.TRANSIENT: 'transient'>
+    """
+    if isinstance(error, ProviderError):
+        return error.kind
+    if isinstance(error, (MemoryError, OSError)):
+        return FailureKind.TRANSIENT
+    return FailureKind.FATAL
+
+
+def submission_kind(error: BaseException) -> FailureKind:
+    """Classify what a provider's client raised while it submitted.
+
+    Only an HTTP status that says no is proof that there is no job.  Clients repeat requests by
+    themselves and raise the same classes for a bad circuit and for a reply that they cannot read.
+    """
+    code = http_status(error)
+    if code == 429:
+        return FailureKind.LIMIT
+    # 408 is a time-out: the request may have been read.
+    if code is not None and 400 <= code < 500 and code != 408:
+        return FailureKind.REJECTED
+    return FailureKind.UNCERTAIN
+
+
+def http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that an exception, or one that led to it, carries.
+
+    Clients built on requests and httpx keep it in ``response.status_code``, others in an
+    attribute ``status_code`` or ``code``.
+    """
+    for link in _chain(error):
+        holders = (getattr(link, "response", None), link)
+        for value in (getattr(each, "status_code", None) for each in holders):
+            if isinstance(value, int) and 400 <= value < 600:
+                return value
+        code = getattr(link, "code", None)
+        if isinstance(code, int) and 400 <= code < 600:
+            return code
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
