@@ -13,6 +13,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from jobset_protocol.statuses import FINAL, ChunkStatus
@@ -26,7 +27,7 @@ class RateColumn(ProgressColumn):
     """
 
     def __init__(self, chunk_size: int) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self._chunk_size = chunk_size
 
     def render(self, task: Task) -> Text:
@@ -64,10 +65,10 @@ def show_progress(
         console: Where to draw; the process's output by default.
     """
     columns = (
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[statuses]}", markup=False),
+        TextColumn("{task.fields[statuses]}", markup=False, table_column=Column(no_wrap=True)),
         RateColumn(chunk_size),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

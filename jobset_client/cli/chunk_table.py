@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from jobset_client.chunk_view import failure
 from jobset_client.cli.outcome import STYLES
 from jobset_client.cli.output import Rows
@@ -23,6 +25,7 @@ def print_chunks(
         limit: Most rows; ``None`` for all.
     """
     shown = _noteworthy(chunks, limit)
+    # Jobs, tries and errors only where there are any.
     rows = Rows(">CHUNK", "CIRCUITS", "STATUS", ">TRIES", ">TIME", "JOB", "~ERROR")
     for chunk in shown:
         circuits = job_set.circuits_of(chunk.key.index)
@@ -30,12 +33,11 @@ def print_chunks(
         rows.add(
             chunk.key.index,
             f"{circuits.start}-{circuits.stop - 1}",
-            chunk.status,
-            1 + sum(chunk.tries.values()),
+            Text(chunk.status, style=STYLES.get(chunk.status, "")),
+            1 + failures if (failures := sum(chunk.tries.values())) else "",
             _time(chunk),
             chunk.reference.job_id if chunk.reference else "",
             " ".join(error.message.split()) if error else "",
-            style=STYLES.get(chunk.status, ""),
         )
     rows.print()
     return len(chunks) - len(shown)

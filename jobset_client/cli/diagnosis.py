@@ -58,7 +58,7 @@ class Finding:
 def check_installation() -> Iterator[Finding]:
     """Look at what is installed here."""
     versions = [f"python {platform.python_version()}"]
-    versions += [f"{package} {installed(package) or '?'}" for package in _PACKAGES]
+    versions += [f"{package} {installed(package) or 'unknown'}" for package in _PACKAGES]
     extras = [f"{package} {version}" for package in _EXTRAS if (version := installed(package))]
     missing = [extra for package, extra in _EXTRAS.items() if not installed(package)]
     without = f"; without the extras {', '.join(missing)}" if missing else ""
@@ -135,7 +135,7 @@ def check_workers(store: Store) -> Iterator[Finding]:
         )
     if served:
         yield Finding("backends", Level.FINE, f"served now: {', '.join(sorted(served))}")
-    yield from _other_versions({record.versions.get("jobset", "?") for record in alive})
+    yield from _other_versions({record.versions.get("jobset", "unknown") for record in alive})
 
 
 def check_messages(store: Store) -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def _living(role: str, count: int, level_without: Level, without: str) -> Findin
 
 
 def _other_versions(versions: set[str]) -> Iterator[Finding]:
-    here = installed("jobset") or "?"
+    here = installed("jobset") or "unknown"
     others = sorted(versions - {here})
     if others:
         yield Finding(

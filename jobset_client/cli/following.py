@@ -3,19 +3,22 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
+from jobset_client.chunk_view import failure
 from jobset_client.cli.errors import CommandFailed, ExitCode
 from jobset_client.cli.outcome import Outcome
 from jobset_client.cli.output import say, stderr
-from jobset_client.cli.text import safe, short_id
+from jobset_client.cli.text import plural, safe, short_id, shortened
 from jobset_client.deadline import Deadline
 from jobset_client.progress import show_progress, status_text
 from jobset_client.waiting import Patience, watch
 from jobset_protocol.errors import JobSetTimeoutError
-from jobset_protocol.messages import SetRecord
+from jobset_protocol.messages import ChunkKey, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store
 
 _LINE_SECONDS = 2.0
+_REASONS = 3
+_REASON_CHARACTERS = 300
 
 
 def follow(store: Store, record: SetRecord, *, timeout: float | None = None) -> Outcome:
@@ -45,6 +48,18 @@ def follow(store: Store, record: SetRecord, *, timeout: float | None = None) -> 
     if not outcome.is_final:
         raise JobSetTimeoutError(_goes_on(f"Not at its end after {timeout:g} s", record))
     return outcome
+
+
+def say_reasons(store: Store, record: SetRecord) -> None:
+    """Write why chunks failed, of the first few that did."""
+    keys = [ChunkKey(record.set_id, index) for index in range(record.chunk_count)]
+    failures = [(chunk, error) for chunk in store.chunks(keys) if (error := failure(chunk))]
+    for chunk, error in failures[:_REASONS]:
+        circuits = record.circuits_of(chunk.key.index)
+        reason = shortened(safe(error.message), _REASON_CHARACTERS)
+        say(f"  circuits {circuits.start} to {circuits.stop - 1}: {reason}")
+    if len(failures) > _REASONS:
+        say(f"  … and {plural(len(failures) - _REASONS, 'chunk')} more")
 
 
 def _counts(

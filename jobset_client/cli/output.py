@@ -17,15 +17,16 @@ _WIDTH_WITHOUT_TERMINAL = 400
 
 def stdout() -> Console:
     """Return the console of tables."""
-    return _console(Console(highlight=False, markup=False, emoji=False))
+    return _console(stderr=False)
 
 
 def stderr() -> Console:
     """Return the console of progress bars."""
-    return _console(Console(stderr=True, highlight=False, markup=False, emoji=False))
+    return _console(stderr=True)
 
 
-def _console(console: Console) -> Console:
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH_WITHOUT_TERMINAL
     return console
@@ -38,11 +39,11 @@ def say(message: str) -> None:
 
 def print_json(document: Any) -> None:
     """Write a JSON document to standard output; what is not ASCII is escaped."""
-    click.echo(json.dumps(document, indent=2))
+    click.echo(json.dumps(document, indent=2, default=str))
 
 
 class Rows:
-    """A table whose cells are plain text, whatever they hold.
+    """A table whose cells are plain text, whatever they hold; empty columns are left out.
 
     Args:
         columns: The headings; one that begins with ``>`` is set flush right, one with ``~`` may
@@ -50,14 +51,8 @@ class Rows:
     """
 
     def __init__(self, *columns: str) -> None:
-        self._table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for column in columns:
-            self._table.add_column(
-                Text(column.lstrip(">~")),
-                justify="right" if column.startswith(">") else "left",
-                no_wrap=not column.startswith("~"),
-                overflow="fold" if column.startswith("~") else "ellipsis",
-            )
+        self._columns = columns
+        self._rows: list[tuple[list[Text], str]] = []
 
     def add(self, *cells: object, style: str = "") -> None:
         """Add a row.
@@ -66,9 +61,32 @@ class Rows:
             cells: Their text is made safe; a ``Text`` is taken as it is.
             style: Of the row.
         """
-        texts = (cell if isinstance(cell, Text) else Text(safe(cell)) for cell in cells)
-        self._table.add_row(*texts, style=style)
+        texts = [cell if isinstance(cell, Text) else Text(safe(cell)) for cell in cells]
+        self._rows.append((texts, style))
 
     def print(self) -> None:
         """Write the table to standard output."""
-        stdout().print(self._table)
+        used = [
+            position
+            for position in range(len(self._columns))
+            if any(cells[position] for cells, _ in self._rows)
+        ]
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for position in used:
+            _add_column(table, self._columns[position])
+        for cells, style in self._rows:
+            table.add_row(*(cells[position] for position in used), style=style)
+        console = stdout()
+        with console.capture() as capture:
+            console.print(table)
+        for line in capture.get().splitlines():
+            click.echo(line.rstrip())
+
+
+def _add_column(table: Table, column: str) -> None:
+    table.add_column(
+        Text(column.lstrip(">~")),
+        justify="right" if column.startswith(">") else "left",
+        no_wrap=not column.startswith("~"),
+        overflow="fold" if column.startswith("~") else "ellipsis",
+    )

@@ -32,6 +32,15 @@ def short_id(set_id: str) -> str:
     return set_id[:SHORT_ID_CHARACTERS]
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters.
+
+    >>> shortened("entangled", 5)
+    'enta…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return a count and its noun.
 

@@ -6,7 +6,6 @@ from typing import Any
 
 
 from jobset_protocol import keys
-from jobset_protocol.codecs.document import decode_document, encode_document
 from jobset_protocol.errors import JobSetNotFoundError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Event, SetRecord
 from jobset_protocol.statuses import ChunkStatus
@@ -29,6 +28,9 @@ class RedisSets(RedisServer):
     @translated
     def create_set(self, record: SetRecord, names: bytes) -> None:
         """See :meth:`SetStore.create_set`."""
+        # Imported late, as below: it brings qiskit along, which status and doctor do without.
+        from jobset_protocol.codecs.document import encode_document  # noqa: PLC0415
+
         set_id = record.set_id
         fields: list[Any] = [
             "name", record.name, "backend", record.backend, "owner", record.owner,
@@ -185,6 +187,8 @@ def required_payload(key: ChunkKey, payload: Any) -> bytes:
 
 
 def _set_record(set_id: str, fields: dict[bytes, bytes], tags: Iterable[bytes]) -> SetRecord:
+    from jobset_protocol.codecs.document import decode_document  # noqa: PLC0415
+
     return SetRecord(
         set_id=set_id,
         name=text(fields[b"name"]),

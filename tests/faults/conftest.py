@@ -38,8 +38,8 @@ class HurtCluster:
     def submissions(self) -> dict[str, int]:
         """Return how many jobs the provider ever created, by tag."""
         stats = httpx.get(f"{self._service}/stats").raise_for_status().json()
-        by_tag: dict[str, int] = stats["by_tag"]
-        return by_tag
+        tags: dict[str, int] = stats["tags"]
+        return tags
 
     def submissions_of(self, set_id: str) -> list[int]:
         """Return the number of jobs of each of a set's tags."""

@@ -25,17 +25,18 @@ def backends(access: Access, as_json: bool) -> None:
         say("No worker has announced a backend yet: start one with `jobset worker`.")
         return
     rows = Rows(
-        "BACKEND", "PROVIDER", "RUNS", ">QUBITS", ">CIRCUITS/JOB", ">SHOTS", ">PENDING",
-        ">WORKERS", "~DESCRIPTION",
+        "BACKEND", "PROVIDER", "KIND", ">WORKERS", ">QUBITS", ">MAX CIRCUITS", ">MAX SHOTS",
+        ">MAX PENDING", "~DESCRIPTION",
     )  # fmt: skip
     for alias, spec in specs:
         limits = (spec.num_qubits, spec.max_circuits, spec.max_shots, spec.max_pending)
         rows.add(
             alias,
             spec.provider,
-            "in the worker" if spec.local else "remotely",
-            *("any" if limit is None else f"{limit:,}" for limit in limits),
+            "local" if spec.local else "remote",
             serving[alias],
+            # A limit that no backend has gets no column.
+            *("" if limit is None else f"{limit:,}" for limit in limits),
             spec.description,
             style="" if serving[alias] else "dim",
         )

@@ -29,7 +29,7 @@ def ls(access: Access, name: str | None, limit: int, as_json: bool) -> None:
     if not records:
         say("There are no job sets" + (" of this name." if name else " yet: try `jobset demo`."))
         return
-    rows = Rows("ID", "NAME", "BACKEND", ">CIRCUITS", ">CHUNKS", "STATUS", "CREATED")
+    rows = Rows("ID", "~NAME", "BACKEND", ">CIRCUITS", ">CHUNKS", "STATUS", "CREATED")
     for record, counts in records:
         outcome = Outcome.of(counts)
         rows.add(

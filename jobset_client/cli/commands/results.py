@@ -5,15 +5,19 @@ from typing import Any
 import click
 
 from jobset_client.cli.access import Access, pass_access
-from jobset_client.cli.errors import CommandFailed, ExitCode
+from jobset_client.cli.errors import ExitCode
 from jobset_client.cli.experiments import experiment_document
+from jobset_client.cli.following import follow
 from jobset_client.cli.histogram import histogram, summary
+from jobset_client.cli.outcome import Outcome
 from jobset_client.cli.output import Rows, print_json, say
 from jobset_client.cli.references import find_set
 from jobset_client.cli.text import plural, safe
 from jobset_client.managed_job_set import ManagedJobSet
 from jobset_client.managed_results import ManagedResults
-from jobset_protocol.errors import CircuitNotFoundError
+from jobset_protocol.errors import CircuitNotFoundError, JobSetTimeoutError
+from jobset_protocol.messages import SetRecord
+from jobset_protocol.store import Store
 
 _ROWS = 20
 
@@ -49,17 +53,11 @@ def results(
 
     The exit code is 1 when some circuits have no result because their chunk failed.
     """
-    if timeout is None and partial:
-        timeout = 0.0
     with access.store() as store:
         job_set = ManagedJobSet(store, find_set(store, reference))
         index = None if circuit is None else _circuit_index(job_set, circuit)
-        try:
-            found = job_set.results(timeout=timeout, partial=partial)
-        except KeyboardInterrupt as error:
-            raise CommandFailed(
-                "Interrupted: the job set goes on without you.", ExitCode.INTERRUPTED
-            ) from error
+        _await_end(store, job_set.record, partial=partial, timeout=timeout)
+        found = job_set.results(timeout=0, partial=True)
         wanted = range(job_set.plan.circuit_count) if index is None else range(index, index + 1)
         shown = wanted[: limit or (_ROWS if form == "table" else None)]
         documents = [experiment_document(job_set, found, i) for i in shown]
@@ -72,6 +70,17 @@ def results(
         _print_table(documents)
     _print_rest(len(wanted) - len(shown), found, ended)
     click.get_current_context().exit(ExitCode.OK if found.success or not ended else ExitCode.FAILED)
+
+
+def _await_end(store: Store, record: SetRecord, *, partial: bool, timeout: float | None) -> None:
+    takes_what_is_there = partial and not timeout
+    if takes_what_is_there or Outcome.of(store.counts(record.set_id)).is_final:
+        return
+    try:
+        follow(store, record, timeout=timeout)
+    except JobSetTimeoutError:
+        if not partial:
+            raise
 
 
 def _circuit_index(job_set: ManagedJobSet, circuit: str) -> int:

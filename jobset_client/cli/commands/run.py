@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 
 from jobset_client.cli.access import Access, pass_access
 from jobset_client.cli.circuit_files import read_circuits
-from jobset_client.cli.following import follow
+from jobset_client.cli.following import follow, say_reasons
 from jobset_client.cli.output import print_json, say
 from jobset_client.cli.records import set_document
 from jobset_client.cli.text import plural, safe, short_id
@@ -29,7 +29,7 @@ from jobset_protocol.messages import SetRecord
     "--backend", default="aer", show_default=True, metavar="ALIAS", help="See `jobset backends`."
 )
 @click.option("--shots", type=click.IntRange(min=1), help="Shots of each circuit.")
-@click.option("--name", help="Of the job set; the current date and time by default.")
+@click.option("--name", help="Of the job set; by default the file's, or the time.")
 @click.option("--tag", "tags", multiple=True, help="May be given more than once.")
 @click.option(
     "--chunk-size",
@@ -78,7 +78,7 @@ def run(
         record = manager.run(
             circuits,
             backend,
-            name=name,
+            name=name or _default_name(files),
             max_experiments_per_job=chunk_size,
             job_tags=tags,
             **run_options,
@@ -90,12 +90,13 @@ def run(
         outcome = follow(store, record) if wait else None
         if as_json:
             print_json(set_document(record, store.counts(record.set_id)))
-    short = short_id(record.set_id)
-    if outcome is None:
-        say(f"Follow it with `jobset watch {short}`.")
-        return
-    next_step = "results" if outcome.word == "done" else "show"
-    say(f"{outcome.text.capitalize()}.  See `jobset {next_step} {short}`.")
+        short = short_id(record.set_id)
+        if outcome is None:
+            say(f"Follow it with `jobset watch {short}`.")
+            return
+        next_step = "results" if outcome.word == "done" else "show"
+        say(f"{outcome.text.capitalize()}.  See `jobset {next_step} {short}`.")
+        say_reasons(store, record)
     click.get_current_context().exit(outcome.exit_code)
 
 
@@ -103,6 +104,12 @@ def _sent(record: SetRecord) -> str:
     circuits = plural(record.circuit_count, "circuit")
     chunks = plural(record.chunk_count, "chunk")
     return f"Job set {safe(record.name)!r}: {circuits} in {chunks} on {safe(record.backend)}."
+
+
+def _default_name(files: tuple[Path, ...]) -> str | None:
+    """Return the name of a single file, if it can be that of a job set."""
+    stem = files[0].stem
+    return stem if len(files) == 1 and stem.isprintable() and stem.strip() else None
 
 
 def _run_options(options: tuple[str, ...], **named: int | None) -> Mapping[str, Any]:

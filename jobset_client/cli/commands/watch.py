@@ -3,7 +3,7 @@
 import click
 
 from jobset_client.cli.access import Access, pass_access
-from jobset_client.cli.following import follow
+from jobset_client.cli.following import follow, say_reasons
 from jobset_client.cli.output import say
 from jobset_client.cli.references import find_set
 from jobset_client.cli.text import safe
@@ -21,5 +21,6 @@ def watch(access: Access, reference: str, timeout: float | None) -> None:
     with access.store() as store:
         record = find_set(store, reference)
         outcome = follow(store, record, timeout=timeout)
-    say(f"{safe(record.name)}: {outcome.text}.")
+        say(f"{safe(record.name)}: {outcome.text}.")
+        say_reasons(store, record)
     click.get_current_context().exit(outcome.exit_code)
