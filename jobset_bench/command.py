@@ -1,17 +1,15 @@
 """``jobset bench``."""
 
 import json
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as ElapsedColumn
 
+from jobset_bench.interruption import Interruption
 from jobset_bench.options import BenchOptions
 from jobset_bench.row import Row
 from jobset_bench.runner import run_bench
@@ -49,8 +47,6 @@ def bench(
     Every system gets the same circuits in the same chunks and two worker processes.  Takes
     about five minutes; --quick about half a minute.
     """
-    # Leave through the context managers, so that no process is left behind.
-    signal.signal(signal.SIGTERM, _exit)
     options = BenchOptions(
         quick=quick,
         repeat=repeat or (1 if quick else 3),
@@ -58,8 +54,12 @@ def bench(
     )
     if json_path is not None:
         _write(json_path, [])
-    with _progress() as progress:
-        rows = run_bench(options, ProgressReporter(progress))
+    interruption = Interruption()
+    try:
+        with _progress() as progress:
+            rows = run_bench(options, ProgressReporter(progress, interruption))
+    except KeyboardInterrupt:
+        interruption.leave()
     if json_path is not None:
         _write(json_path, rows)
     console = Console()
@@ -71,10 +71,16 @@ def bench(
 
 
 class ProgressReporter:
-    """Shows a bar, and above it a line for every measurement."""
+    """Shows a bar, and above it a line for every measurement.
 
-    def __init__(self, progress: Progress) -> None:
+    Args:
+        progress: Where to.
+        interruption: Asked at every step whether to go on.
+    """
+
+    def __init__(self, progress: Progress, interruption: Interruption) -> None:
         self._progress = progress
+        self._interruption = interruption
         self._steps = 0
         self._task = progress.add_task("", total=None)
 
@@ -85,6 +91,7 @@ class ProgressReporter:
 
     def begin(self, description: str) -> None:
         """See :meth:`Reporter.begin`."""
+        self._interruption.check()
         self._progress.update(self._task, description=description)
 
     def measured(self, description: str) -> None:
@@ -114,8 +121,3 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise click.FileError(str(path), hint=str(error.strerror)) from error
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    del frame
-    sys.exit(128 + number)

@@ -7,9 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(
-    predicate: Callable[[], T], *, description: str, timeout_seconds: float = 20.0
-) -> T:
+def wait_until(predicate: Callable[[], T], *, description: str, timeout_seconds: float = 20.0) -> T:
     """Return the first true value of ``predicate``, asked again and again.
 
     Raises:

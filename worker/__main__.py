@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from jobset_protocol.errors import JobSetError
+from worker.log_levels import quieten_libraries
 
 
 @click.group()
@@ -41,9 +42,10 @@ def worker(concurrency: int, name: str | None, log_level: str) -> None:
 def watcher(log_level: str) -> None:
     """Poll the providers and recover what was lost, until SIGTERM."""
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    quieten_libraries()
     stop = threading.Event()
 
-    def end(signum: int, frame: FrameType | None) -> None:
+    def end(_signum: int, _frame: FrameType | None) -> None:
         stop.set()
 
     signal.signal(signal.SIGTERM, end)

@@ -120,5 +120,3 @@ def _set_aside(text: str, error: Exception) -> dict[str, Any]:
             "delivery_tag": task_id,
         },
     }  # fmt: skip
-
-

@@ -21,6 +21,7 @@ from jobset_protocol.messages import COLLECT_TASK, SUBMIT_TASK, ChunkKey
 from worker import serving, tasks
 from worker.app import backends, settings
 from worker.liveness import Heartbeat
+from worker.log_levels import quieten_libraries
 
 _A_LINE_A_TASK = ("celery.worker.strategy", "celery.app.trace")
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def log_no_line_a_task(loglevel: int | None = None, **_: Any) -> None:
     if (loglevel or logging.INFO) > logging.DEBUG:
         for name in _A_LINE_A_TASK:
             logging.getLogger(name).setLevel(logging.WARNING)
+    quieten_libraries()
 
 
 @worker_init.connect

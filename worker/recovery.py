@@ -12,7 +12,8 @@ from jobset_protocol.errors import FailureKind, JobSetNotFoundError
 from jobset_protocol.messages import ChunkKey, ErrorRecord, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
-from worker.execution import Dispatcher, ServedBackend
+from worker.execution import Dispatcher
+from worker.steps import ServedBackend
 
 CLIENT_SILENCE_SECONDS = 60.0
 """How long a client may pause while it sends a set before the rest is given up."""
@@ -79,9 +80,7 @@ class Recovery:
             FailureKind.FATAL,
             "run",
         )
-        failed = self._store.fail_unsent(
-            job_set.set_id, error, idle_seconds=CLIENT_SILENCE_SECONDS
-        )
+        failed = self._store.fail_unsent(job_set.set_id, error, idle_seconds=CLIENT_SILENCE_SECONDS)
         if failed:
             _log.warning("set %s: %d chunks were never sent", job_set.set_id, failed)
 

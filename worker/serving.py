@@ -10,9 +10,9 @@ from functools import lru_cache
 from jobset_protocol.codecs.qpy import reader_qpy_version
 from jobset_protocol.messages import BackendSpec, WorkerRecord
 from jobset_protocol.store import WORKER_PATIENCE_SECONDS, RedisStore, connect
-from worker.execution import ServedBackend
 from worker.providers.registry import describe, load_adapter
 from worker.settings import BackendSettings
+from worker.steps import ServedBackend
 
 _PACKAGES = ("jobset", "qiskit", "celery")
 _log = logging.getLogger(__name__)
@@ -54,7 +54,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def process_record(worker_id: str, role: str, backends: Mapping[str, ServedBackend]) -> WorkerRecord:
+def process_record(
+    worker_id: str, role: str, backends: Mapping[str, ServedBackend]
+) -> WorkerRecord:
     """Describe this process for the others."""
     return WorkerRecord(
         worker_id=worker_id,

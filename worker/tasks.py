@@ -1,7 +1,6 @@
 """The Celery shell around :mod:`worker.execution`: two tasks, and how their messages are sent."""
 
 import logging
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -21,7 +20,8 @@ from jobset_protocol.statuses import ChunkStatus
 from worker import serving
 from worker.app import app, backends, settings
 from worker.broker import SET_ASIDE_TASK
-from worker.execution import Execution, Outcome
+from worker.execution import Execution
+from worker.steps import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +63,11 @@ class CeleryDispatcher:
 
 
 @lru_cache(maxsize=1)
-def _execution(pid: int, owner: str) -> Execution:
-    """Return this process's execution; a forked child opens its own connections."""
+def execution(owner: str) -> Execution:
+    """Return the steps of chunks as ``owner``, this worker's node name, takes them.
+
+    One a process: pool children are forked before the first call.
+    """
     served, _ = serving.serve(backends)
     return Execution(
         serving.open_store(settings.url),
@@ -73,11 +76,6 @@ def _execution(pid: int, owner: str) -> Execution:
         owner=owner,
         lease_seconds=settings.lease_seconds,
     )
-
-
-def execution(owner: str) -> Execution:
-    """Return the steps of chunks as ``owner``, this worker's node name, takes them."""
-    return _execution(os.getpid(), owner)
 
 
 def _reported(outcome: Outcome) -> str:
@@ -104,5 +102,5 @@ def collect_chunk(task: Task, set_id: str, index: int) -> str:
 def set_aside(task: Task, message: str, reason: str) -> str:
     """Keep a malformed message where ``jobset doctor`` shows it."""
     _log.error("a malformed broker message was set aside: %s", reason)
-    execution(task.request.hostname).store.set_aside(f"{reason} | {message}")
+    execution(task.request.hostname).set_aside(f"{reason} | {message}")
     return reason

@@ -22,9 +22,10 @@ from jobset_protocol.messages import (
 )
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
-from worker.execution import FIRST_POLL_SECONDS, Dispatcher, ServedBackend, claim_of
+from worker.execution import Dispatcher
 from worker.polling import backoff_seconds, jittered, poll_interval_seconds
 from worker.providers.base import Poll, PollStatus, RemoteProvider
+from worker.steps import FIRST_POLL_SECONDS, ServedBackend, claim_of
 
 MAX_CRASHES = 3
 """Workers that may die under a chunk before it is set aside."""
@@ -240,7 +241,7 @@ class Watcher:
                 adapter.cancel(references[chunk.record.key])
         try:
             polls = adapter.poll(list(references.values()))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever a provider's client raises)
             _log.warning("%s: polling %d jobs failed: %s", self._alias, len(chunks), error)
             return dict.fromkeys(references, jittered(self._pace.poll_min_seconds * 2))
         delays: dict[ChunkKey, float | None] = {}

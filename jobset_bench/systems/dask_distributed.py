@@ -1,10 +1,12 @@
 """Dask distributed: ``client.map`` over chunks on a local cluster of processes."""
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster
 
 from jobset_bench.chunk_work import RUNNERS, encode, simulator
@@ -28,13 +30,15 @@ class DaskDistributed(RunningSystem):
     def start(self, stack: ExitStack) -> None:
         """See :meth:`System.start`."""
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="jobset-bench-"))
+        stack.enter_context(dask.config.set({"temporary-directory": folder}))
+        # It tells of every connection.
+        logging.getLogger("distributed").setLevel(logging.WARNING)
         cluster = stack.enter_context(
             LocalCluster(
                 n_workers=WORKERS,
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
-                local_directory=folder,
             )
         )
         self._client = stack.enter_context(Client(cluster))

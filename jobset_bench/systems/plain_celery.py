@@ -44,6 +44,9 @@ class PlainCelery(RunningSystem):
         try:
             chunks = result.join_native(timeout=WAIT_SECONDS, interval=self.join_interval_seconds)
         except CeleryTimeoutError as error:
+            for pending in result.results:
+                # Else its destructor looks for a server that is gone by then.
+                pending.backend = None
             raise JobSetTimeoutError(
                 f"plain Celery did not end within {WAIT_SECONDS:.0f} s; try `jobset bench --quick`"
             ) from error

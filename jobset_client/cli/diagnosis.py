@@ -1,6 +1,6 @@
 """What ``jobset doctor`` looks at, and what it makes of it.
 
-Every check is a function from facts to findings; nothing here changes anything.
+Every check is a function from facts to findings.
 """
 
 import platform

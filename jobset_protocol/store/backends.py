@@ -14,7 +14,6 @@ from jobset_protocol.store.records import encode_error, text
 from jobset_protocol.store.server import RedisServer, translated
 from jobset_protocol.store.sets import set_keys
 
-
 MESSAGES_KEPT_ASIDE = 1000
 
 

@@ -138,9 +138,7 @@ class RedisChunks(RedisServer):
         self, claim: Claim, *, backend: str, error: ErrorRecord, delay_seconds: float
     ) -> None:
         """See :meth:`ChunkStore.new_attempt`."""
-        reply = self._transition(
-            "requeue", claim, _LOST_JOB, "lost", encode_error(error), 0, 1
-        )
+        reply = self._transition("requeue", claim, _LOST_JOB, "lost", encode_error(error), 0, 1)
         self._after_requeue(reply, claim, backend, delay_seconds)
 
     def _after_requeue(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-
 from jobset_protocol import keys
 from jobset_protocol.errors import JobSetNotFoundError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Event, SetRecord
@@ -19,7 +18,10 @@ _STATUS_BY_BYTE = {ord(status.code): status for status in ChunkStatus}
 
 def set_keys(set_id: str, first: str) -> list[str]:
     """Return the keys that a script on a whole set takes."""
-    return [first, *(keys.job_set(set_id, part) for part in ("statuses", "counts", "events", "set"))]
+    return [
+        first,
+        *(keys.job_set(set_id, part) for part in ("statuses", "counts", "events", "set")),
+    ]
 
 
 class RedisSets(RedisServer):
@@ -154,7 +156,9 @@ class RedisSets(RedisServer):
             left = deadline - time.monotonic()
             # Block 0 means for ever.
             block_ms = max(1, round(min(left, _LONGEST_BLOCK_SECONDS) * 1000))
-            replies: Any = self.client.xread({stream: after}, count=_EVENTS_PER_READ, block=block_ms)
+            replies: Any = self.client.xread(
+                {stream: after}, count=_EVENTS_PER_READ, block=block_ms
+            )
             if replies:
                 return [_event(event_id, fields) for event_id, fields in replies[0][1]]
             if time.monotonic() >= deadline:
@@ -210,5 +214,3 @@ def _event(event_id: bytes, fields: dict[bytes, bytes]) -> Event:
         status=ChunkStatus.from_code(text(fields[b"s"])),
         unfinished=int(fields[b"l"]),
     )
-
-

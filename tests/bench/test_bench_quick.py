@@ -77,6 +77,7 @@ def test_quick_compares_all_systems_and_leaves_nothing_behind(scratch: Path) -> 
     assert "celery (default threads)" in ended.stdout
     assert "aer: direct, 1 of 1" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert "Note:" not in ended.stderr
     assert processes_of(scratch) == []
     assert os.listdir(scratch) == ["rows.json"]
 

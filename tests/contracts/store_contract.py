@@ -1,5 +1,6 @@
-"""What every store must do; run on fakeredis in ``unit`` and on a real Valkey in ``integration``."""
+"""What every store must do: on fakeredis in ``unit``, on a real Valkey in ``integration``."""
 
+import itertools
 import threading
 import uuid
 from collections.abc import Iterator
@@ -51,7 +52,9 @@ class StoreContract:
         store.add_chunks(record.set_id, 2, [b"two"])
         return record
 
-    def claim(self, store: Store, job_set: SetRecord, index: int = 0, lease: float = LEASE) -> Claim:
+    def claim(
+        self, store: Store, job_set: SetRecord, index: int = 0, lease: float = LEASE
+    ) -> Claim:
         taken = store.claim(
             ChunkKey(job_set.set_id, index), backend=job_set.backend, owner="w", lease_seconds=lease
         )
@@ -223,7 +226,9 @@ class StoreContract:
         store.finish(collection, ChunkStatus.DONE, backend=job_set.backend, result=b"r")
         assert store.counts(job_set.set_id) == {ChunkStatus.DONE: 1, ChunkStatus.QUEUED: 2}
         assert store.scheduled(job_set.backend, [claim.key]) == [False]
-        seen = [event.status for event in store.wait(job_set.set_id, after="0-0", timeout_seconds=1)]
+        seen = [
+            event.status for event in store.wait(job_set.set_id, after="0-0", timeout_seconds=1)
+        ]
         assert seen[2:] == [
             ChunkStatus.CLAIMED,
             ChunkStatus.SUBMITTING,
@@ -244,7 +249,7 @@ class StoreContract:
         store.finish(doubt, ChunkStatus.UNCERTAIN, backend=job_set.backend, error=ERROR)
         events = store.wait(job_set.set_id, after="0-0", timeout_seconds=1)
         path = [event.status for event in events if event.index == 0]
-        assert all(after in TRANSITIONS[before] for before, after in zip(path, path[1:], strict=False))
+        assert all(after in TRANSITIONS[before] for before, after in itertools.pairwise(path))
         assert path[-1] in FINAL
 
     def test_repeated_calls_change_nothing_more(self, store: Store, job_set: SetRecord) -> None:
@@ -284,7 +289,9 @@ class StoreContract:
             store.requeue(claim, backend=job_set.backend, counter="")
         assert self.chunk(store, claim).error == ERROR
 
-    def test_a_chunk_with_a_live_job_is_not_requeued(self, store: Store, job_set: SetRecord) -> None:
+    def test_a_chunk_with_a_live_job_is_not_requeued(
+        self, store: Store, job_set: SetRecord
+    ) -> None:
         claim = self.submit(store, job_set)
         store.observed(self.chunk(store, claim), ChunkStatus.RUNNING, None)
         with pytest.raises(StaleFenceError):
@@ -346,9 +353,7 @@ class StoreContract:
         assert store.counts(job_set.set_id) == {ChunkStatus.SUBMITTED: 1, ChunkStatus.CANCELLED: 2}
         assert store.set_record(job_set.set_id).cancelled
         key = ChunkKey(job_set.set_id, 1)
-        assert (
-            store.claim(key, backend=job_set.backend, owner="w", lease_seconds=LEASE) is None
-        )
+        assert store.claim(key, backend=job_set.backend, owner="w", lease_seconds=LEASE) is None
 
     def test_cancelling_stops_a_claim_before_its_submission(
         self, store: Store, job_set: SetRecord
@@ -363,9 +368,7 @@ class StoreContract:
         claim = self.claim(store, job_set)
         store.cancel_set(job_set.set_id)
         store.requeue(claim, backend=job_set.backend, counter="")
-        taken = store.claim(
-            claim.key, backend=job_set.backend, owner="w", lease_seconds=LEASE
-        )
+        taken = store.claim(claim.key, backend=job_set.backend, owner="w", lease_seconds=LEASE)
         assert taken is None
         assert store.counts(job_set.set_id) == {ChunkStatus.CANCELLED: 3}
 

@@ -84,8 +84,9 @@ def test_flower_shows_every_chunk(cluster: LocalCluster, flower: str) -> None:
         for n in (1, 2, 3)
     }
     wait_until(
-        lambda: {task for task, (state, _) in seen_by(flower).items() if state == "SUCCESS"}
-        >= expected,
+        lambda: (
+            {task for task, (state, _) in seen_by(flower).items() if state == "SUCCESS"} >= expected
+        ),
         description="Flower to show the chunks",
     )
     tasks = seen_by(flower)
@@ -103,6 +104,7 @@ def test_the_list_reads_well_in_a_browser(
     from playwright.sync_api import sync_playwright
 
     with JobManager(cluster.url) as manager:
+
         def shown() -> bool:
             manager.run(small_circuits(2), "fake-remote", name="shown").results(timeout=30)
             return any("shown" in arguments for _, arguments in seen_by(flower))

@@ -135,9 +135,7 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("backend", ["aer"])
 def test_a_local_chunk_whose_worker_dies_is_run_again(hurt: HurtCluster, backend: str) -> None:
-    job_set = hurt.manager.run(
-        small_circuits(400), backend, max_experiments_per_job=4, shots=2000
-    )
+    job_set = hurt.manager.run(small_circuits(400), backend, max_experiments_per_job=4, shots=2000)
     wait_until(lambda: finished(job_set) >= 10, description="10 chunks", timeout_seconds=60)
     os.kill(hurt.pid("worker"), signal.SIGKILL)
     assert job_set.results(timeout=90).success

@@ -23,24 +23,13 @@ GROUP = "jobset.providers"
 AdapterFactory = Callable[[str, Mapping[str, Any]], LocalProvider | RemoteProvider]
 """Builds an adapter from a backend's alias and options; raises ConfigurationError."""
 
-BUILT_IN: Mapping[str, str] = MappingProxyType(
-    {
-        "aer": "worker.providers.aer:create",
-        "backend_v2": "worker.providers.backend_v2:create",
-        "fake": "worker.providers.fake:create",
-    }
-)
-"""Ours, so that a checkout works without being installed."""
-
 _EXTRAS: Mapping[str, str] = MappingProxyType({"qiskit_aer": "aer"})
 """Module that an adapter of ours imports → the extra of ``jobset`` that installs it."""
 
 
 def known_providers() -> dict[str, EntryPoint]:
     """Return every adapter that can be named, ours and those of installed packages."""
-    known = {name: EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
-    known.update((found.name, found) for found in entry_points(group=GROUP))
-    return dict(sorted(known.items()))
+    return {found.name: found for found in sorted(entry_points(group=GROUP))}
 
 
 def load_adapter(alias: str, settings: BackendSettings) -> LocalProvider | RemoteProvider:

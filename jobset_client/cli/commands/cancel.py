@@ -24,9 +24,9 @@ def cancel(access: Access, reference: str) -> None:
         held = store.cancel_set(record.set_id)
         after = store.counts(record.set_id)
     cancelled = after.get(ChunkStatus.CANCELLED, 0) - before.get(ChunkStatus.CANCELLED, 0)
-    say(f"{safe(record.name)}: cancelled {plural(cancelled, 'chunk')}.")
+    say(f"{safe(record.name)}: cancelled {plural(cancelled, 'chunk')} in the queue.")
     if held:
         say(
-            f"{plural(len(held), 'more chunk')} had left the queue: a chunk at a provider is "
-            "cancelled where the provider can, one that runs in a worker runs to its end."
+            f"{plural(len(held), 'chunk')} had left it: one at a provider is cancelled where the "
+            "provider can, one that runs in a worker runs to its end."
         )

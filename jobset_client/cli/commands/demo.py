@@ -62,7 +62,7 @@ def demo(access: Access, circuits: int, chunk_size: int, workers: int, keep: boo
         _print_histogram(job_set)
     rate = f"{circuits / seconds:,.0f} circuits a second"
     click.echo(f"\n{plural(circuits, 'circuit')} in {seconds:.1f} s: {rate}.  Try next:\n")
-    _print_next_steps(job_set)
+    _print_next_steps(job_set, local=access.url is None)
     click.get_current_context().exit(outcome.exit_code)
 
 
@@ -109,11 +109,10 @@ def _print_histogram(job_set: ManagedJobSet) -> None:
         click.echo(line)
 
 
-def _print_next_steps(job_set: ManagedJobSet) -> None:
+def _print_next_steps(job_set: ManagedJobSet, *, local: bool) -> None:
     short = short_id(job_set.job_set_id())
-    for command, what in (
-        ("jobset ls", "list job sets"),
-        (f"jobset show {short}", "every chunk of this one"),
-        ("jobset down", "stop the local cluster, which the others start again"),
-    ):
+    steps = [("jobset ls", "list job sets"), (f"jobset show {short}", "every chunk of this one")]
+    if local:
+        steps.append(("jobset down", "stop the local cluster, which the others start again"))
+    for command, what in steps:
         click.echo(f"  {command:<26}# {what}")

@@ -31,7 +31,7 @@ from jobset_protocol.store import without_password
 def doctor(access: Access, as_json: bool) -> None:
     """Check the installation, the server, the workers and the local cluster.
 
-    Nothing is started or changed.  The exit code is 1 when there is a problem (✗); a warning (!)
+    Nothing is started.  The exit code is 1 when there is a problem (✗); a warning (!)
     does not count.
     """
     findings = list(_findings(access))

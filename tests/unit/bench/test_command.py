@@ -32,7 +32,7 @@ class FakeRun:
 def run(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     fake = FakeRun()
     monkeypatch.setattr(command, "run_bench", fake)
-    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)  # pytest keeps its own
     return fake
 
 

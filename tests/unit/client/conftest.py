@@ -5,6 +5,7 @@ import pytest
 from jobset_client import JobManager
 from jobset_protocol.store import Store
 from jobset_protocol.store.memory import memory_store
+from tests.unit.client.cli_support import Cli
 from tests.unit.client.support import ListSender, announce, backend
 
 
@@ -24,3 +25,8 @@ def sender() -> ListSender:
 @pytest.fixture
 def manager(store: Store, sender: ListSender) -> JobManager:
     return JobManager.over(store, sender, owner="ada")
+
+
+@pytest.fixture
+def cli(store: Store, manager: JobManager) -> Cli:
+    return Cli(store, manager)

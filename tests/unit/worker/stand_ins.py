@@ -12,8 +12,9 @@ from jobset_protocol.codecs.qpy import encode_circuits, reader_qpy_version
 from jobset_protocol.errors import FailureKind, ProviderError
 from jobset_protocol.messages import ChunkKey, JobReference, SetRecord
 from jobset_protocol.store.memory import MemoryStore, memory_store
-from worker.execution import Execution, ServedBackend
+from worker.execution import Execution
 from worker.providers.base import Capabilities, Payload, Poll, PollStatus
+from worker.steps import ServedBackend
 from worker.watcher import Pace, Watcher
 
 ALIAS = "device"
@@ -47,9 +48,7 @@ class SteeredRemote:
 
     def __init__(self, **capabilities: Any) -> None:
         abilities: dict[str, Any] = {"reattach": True, "find": True, "cancel": True}
-        self.capabilities = Capabilities(
-            **(abilities | {"find_lag_seconds": 0.0} | capabilities)
-        )
+        self.capabilities = Capabilities(**(abilities | {"find_lag_seconds": 0.0} | capabilities))
         self.tags: dict[JobReference, str] = {}
         self.answers: dict[JobReference, Poll] = {}
         self.before_submit: Callable[[], None] = lambda: None

@@ -6,7 +6,7 @@ from jobset_protocol.errors import BackendNotFoundError, FailureKind, ProviderEr
 from jobset_protocol.messages import ChunkKey, ChunkRecord
 from jobset_protocol.statuses import ChunkStatus
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
-from worker.execution import MAX_TRIES
+from worker.steps import MAX_TRIES
 
 
 def fail(kind: FailureKind, retry_after_seconds: float | None = None) -> None:

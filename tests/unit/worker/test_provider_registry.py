@@ -6,7 +6,7 @@ import pytest
 
 from jobset_protocol.errors import ConfigurationError
 from worker.providers import registry
-from worker.providers.registry import BUILT_IN, GROUP, describe, load_adapter
+from worker.providers.registry import GROUP, describe, load_adapter
 from worker.settings import BackendSettings
 
 
@@ -15,7 +15,7 @@ def test_every_built_in_adapter_loads() -> None:
         "backend_v2": {"backend": "qiskit.providers.basic_provider:BasicSimulator"},
     }
 
-    for provider in BUILT_IN:
+    for provider in ("aer", "backend_v2", "fake"):
         settings = BackendSettings(provider=provider, options=options.get(provider, {}))
         assert load_adapter("mine", settings).local
 

@@ -255,9 +255,7 @@ class TestRecovery:
         held, waiting = bench.add_set(2)
         bench.worker.submit_chunk(held)
         bench.worker.submit_chunk(waiting)
-        taken = bench.store.claim_collection(
-            held, backend=ALIAS, owner="w", lease_seconds=30
-        )
+        taken = bench.store.claim_collection(held, backend=ALIAS, owner="w", lease_seconds=30)
         assert taken is not None
         bench.store.finish(taken, ChunkStatus.DONE, backend=ALIAS, result=b"r")
         # The worker died between its last write and the message.

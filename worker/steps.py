@@ -1,0 +1,241 @@
+"""One claimed chunk in the hands of a worker: what is done with it, and what each failure means.
+
+Knows no Celery.  Every write goes through the claim's fence.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from qiskit.result import Result
+
+from jobset_protocol.codecs.qpy import decode_circuits
+from jobset_protocol.codecs.result import encode_result
+from jobset_protocol.errors import CodecError, FailureKind, ProviderError, StaleFenceError
+from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, SetRecord
+from jobset_protocol.statuses import ChunkStatus
+from jobset_protocol.store.base import Store
+from worker.polling import backoff_seconds, jittered
+from worker.providers.base import LocalProvider, Payload, RemoteProvider
+
+MAX_TRIES = 5
+"""Failures of one kind after which a chunk is given up (a full provider is waited for)."""
+FIRST_POLL_SECONDS = 0.2
+"""A job may end at once; the intervals adapt from the second poll on."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedBackend:
+    """A backend as this process serves it."""
+
+    alias: str
+    adapter: LocalProvider | RemoteProvider
+    max_pending: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step led to.
+
+    Args:
+        status: The chunk's status after the step; ``None`` when there was nothing to do.
+        note: A few words for logs and dashboards.
+    """
+
+    status: ChunkStatus | None
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.status or 'nothing to do'}{': ' if self.note else ''}{self.note}"
+
+
+class Step:
+    """One claimed chunk in the hands of this process.
+
+    Args:
+        store: The truth.
+        job_set: The chunk's set.
+        backend: Its backend, as this process serves it.
+        claim: The right to work on it.
+        wake: Sends the messages of chunks that waited for the slot that this one releases.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        job_set: SetRecord,
+        backend: ServedBackend,
+        claim: Claim,
+        *,
+        wake: Callable[[Sequence[ChunkKey]], None],
+    ) -> None:
+        self._store = store
+        self._wake = wake
+        self._job_set = job_set
+        self._backend = backend
+        self._claim = claim
+
+    def guarded(self, step: Callable[[], Outcome], *, where: str) -> Outcome:
+        """Run a step; a failure becomes a transition, a lost claim ends it."""
+        try:
+            return step()
+        except StaleFenceError as error:
+            _log.warning("%s", error)
+            return Outcome(None, "taken over by another claim")
+        except CodecError as error:
+            return self._fail(ErrorRecord.of(error, kind=FailureKind.REJECTED, where=where))
+
+    def run_or_submit(self, blob: bytes) -> Outcome:
+        """Go on from a fresh claim: local chunks to their end, remote ones to their reference."""
+        payload = self._payload(blob)
+        adapter = self._backend.adapter
+        if isinstance(adapter, RemoteProvider):
+            return self._submit(adapter, payload)
+        try:
+            result = adapter.run(payload, self._job_set.options)
+        except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
+            return self._retry_or_fail(error, where="run")
+        return self._store_result(result)
+
+    def collect(self) -> Outcome:
+        """Fetch and store the result of an ended job."""
+        adapter = self._backend.adapter
+        [record] = self._store.chunks([self._claim.key])
+        assert isinstance(adapter, RemoteProvider)
+        assert record.reference is not None
+        payload = self._payload(self._store.payload(self._claim.key))
+        try:
+            result = adapter.result(record.reference, payload)
+        except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
+            return self._reopen_or_fail(record, error)
+        return self._store_result(result)
+
+    def _payload(self, blob: bytes) -> Payload:
+        start = self._job_set.circuits_of(self._claim.key.index).start
+        return Payload(circuits=decode_circuits(blob), start_index=start)
+
+    def _submit(self, adapter: RemoteProvider, payload: Payload) -> Outcome:
+        claim = self._claim
+        if not self._store.intend(claim):
+            return self._finish(ChunkStatus.CANCELLED)
+        try:
+            # A later claim follows an earlier one that may have reached the provider after all.
+            known = adapter.find(claim.tag) if claim.fence > 1 and adapter.capabilities.find else []
+            reference = (
+                known[0]
+                if known
+                else adapter.submit(payload, tag=claim.tag, options=self._job_set.options)
+            )
+        except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
+            return self._submission_failed(error)
+        self._store.submitted(
+            claim,
+            reference,
+            backend=self._backend.alias,
+            poll_after_seconds=FIRST_POLL_SECONDS,
+        )
+        return Outcome(ChunkStatus.SUBMITTED, f"job {reference.job_id}")
+
+    def _submission_failed(self, error: Exception) -> Outcome:
+        if self._backend.adapter.classify(error) is not FailureKind.UNCERTAIN:
+            return self._retry_or_fail(error, where="submit")
+        record = ErrorRecord.of(error, kind=FailureKind.UNCERTAIN, where="submit")
+        self._store.doubt(self._claim, backend=self._backend.alias, error=record)
+        return Outcome(ChunkStatus.IN_DOUBT, record.message)
+
+    def _retry_or_fail(self, error: Exception, *, where: str) -> Outcome:
+        kind = self._backend.adapter.classify(error)
+        record = ErrorRecord.of(error, kind=kind, where=where)
+        if kind not in (FailureKind.TRANSIENT, FailureKind.LIMIT):
+            return self._fail(record)
+        tries = self._tries(kind) + 1
+        if kind is FailureKind.TRANSIENT and tries >= MAX_TRIES:
+            return self._fail(record)
+        delay = _delay_seconds(error, tries)
+        self._store.requeue(
+            self._claim,
+            backend=self._backend.alias,
+            counter=kind.value,
+            error=record,
+            delay_seconds=delay,
+        )
+        return Outcome(ChunkStatus.QUEUED, f"again in {delay:.1f} s: {record.message}")
+
+    def _reopen_or_fail(self, chunk: ChunkRecord, error: Exception) -> Outcome:
+        kind = self._backend.adapter.classify(error)
+        record = ErrorRecord.of(error, kind=kind, where="collect")
+        tries = chunk.tries.get("collect", 0) + 1
+        # Whatever the kind, the job has run and is paid for: its result is worth some attempts.
+        if kind is FailureKind.FATAL or tries >= MAX_TRIES:
+            return self._fail(record)
+        delay = _delay_seconds(error, tries)
+        self._store.reopen(
+            self._claim,
+            backend=self._backend.alias,
+            counter="collect",
+            error=record,
+            poll_after_seconds=delay,
+        )
+        return Outcome(ChunkStatus.SUBMITTED, f"again in {delay:.1f} s: {record.message}")
+
+    def _tries(self, kind: FailureKind) -> int:
+        [record] = self._store.chunks([self._claim.key])
+        return record.tries.get(kind.value, 0)
+
+    def _store_result(self, result: Result) -> Outcome:
+        problem = self._problem_with(result)
+        blob = encode_result(result)
+        if problem is None:
+            return self._finish(ChunkStatus.DONE, result=blob)
+        return self._fail(problem, result=blob)
+
+    def _problem_with(self, result: Result) -> ErrorRecord | None:
+        """Say why a result is not a success; Aer answers DONE for a run that failed."""
+        circuits = self._job_set.circuits_of(self._claim.key.index)
+        failed = [
+            f"{index} ({experiment.status})"
+            for index, experiment in zip(circuits, result.results, strict=False)
+            if not experiment.success
+        ]
+        if failed:
+            message = f"the provider failed circuits {', '.join(failed[:5])}"
+            message += f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+        elif not result.success:
+            status = getattr(result.status, "value", result.status)
+            message = f"the provider's run failed: {status or 'it gave no reason'}"
+        elif len(result.results) != len(circuits):
+            message = (
+                f"the provider returned {len(result.results)} experiments for "
+                f"{len(circuits)} circuits"
+            )
+        else:
+            return None
+        return ErrorRecord("ProviderError", message, FailureKind.REJECTED, "run")
+
+    def _fail(self, error: ErrorRecord, *, result: bytes | None = None) -> Outcome:
+        return self._finish(ChunkStatus.FAILED, result=result, error=error)
+
+    def _finish(
+        self,
+        status: ChunkStatus,
+        *,
+        result: bytes | None = None,
+        error: ErrorRecord | None = None,
+    ) -> Outcome:
+        woken = self._store.finish(
+            self._claim, status, backend=self._backend.alias, result=result, error=error
+        )
+        self._wake(woken)
+        return Outcome(status, error.message if error else "")
+
+
+def claim_of(record: ChunkRecord) -> Claim:
+    """Return the claim that holds a chunk now, for whoever acts in its place."""
+    return Claim(record.key, record.fence, record.owner, record.attempt)
+
+
+def _delay_seconds(error: Exception, tries: int) -> float:
+    wish = error.retry_after_seconds if isinstance(error, ProviderError) else None
+    return jittered(max(wish or 0.0, backoff_seconds(tries)))
