@@ -79,7 +79,6 @@ def _read_qasm2(path: Path) -> QuantumCircuit:
         return qasm2.load(
             path,
             include_path=qasm2.LEGACY_INCLUDE_PATH,
-            include_input_directory="prepend",
             custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )

@@ -10,11 +10,14 @@ from qiskit import QuantumCircuit
 
 from jobset_client.cli.access import Access, pass_access
 from jobset_client.cli.circuit_files import read_circuits
+from jobset_client.cli.errors import ExitCode
 from jobset_client.cli.following import follow, say_reasons
 from jobset_client.cli.output import print_json, say
 from jobset_client.cli.records import set_document
 from jobset_client.cli.text import plural, safe, short_id
+from jobset_client.validation import MOST_LABEL_CHARACTERS
 from jobset_protocol.messages import SetRecord
+from jobset_protocol.store import Store
 
 
 @click.command()
@@ -78,7 +81,7 @@ def run(
         record = manager.run(
             circuits,
             backend,
-            name=name or _default_name(files),
+            name=_default_name(files) if name is None else name,
             max_experiments_per_job=chunk_size,
             job_tags=tags,
             **run_options,
@@ -87,17 +90,23 @@ def run(
         click.echo(record.set_id)
     say(_sent(record))
     with access.store() as store:
-        outcome = follow(store, record) if wait else None
+        code = _see_off(store, record, wait=wait)
         if as_json:
             print_json(set_document(record, store.counts(record.set_id)))
-        short = short_id(record.set_id)
-        if outcome is None:
-            say(f"Follow it with `jobset watch {short}`.")
-            return
-        next_step = "results" if outcome.word == "done" else "show"
-        say(f"{outcome.text.capitalize()}.  See `jobset {next_step} {short}`.")
-        say_reasons(store, record)
-    click.get_current_context().exit(outcome.exit_code)
+    click.get_current_context().exit(code)
+
+
+def _see_off(store: Store, record: SetRecord, *, wait: bool) -> ExitCode:
+    """Follow the set to its end, if that is wanted, and say what can be done next."""
+    short = short_id(record.set_id)
+    if not wait:
+        say(f"Follow it with `jobset watch {short}`.")
+        return ExitCode.OK
+    outcome = follow(store, record)
+    next_step = "results" if outcome.word == "done" else "show"
+    say(f"{outcome.text.capitalize()}.  See `jobset {next_step} {short}`.")
+    say_reasons(store, record)
+    return outcome.exit_code
 
 
 def _sent(record: SetRecord) -> str:
@@ -109,7 +118,8 @@ def _sent(record: SetRecord) -> str:
 def _default_name(files: tuple[Path, ...]) -> str | None:
     """Return the name of a single file, if it can be that of a job set."""
     stem = files[0].stem
-    return stem if len(files) == 1 and stem.isprintable() and stem.strip() else None
+    fits = stem.isprintable() and stem.strip() and len(stem) <= MOST_LABEL_CHARACTERS
+    return stem if len(files) == 1 and fits else None
 
 
 def _run_options(options: tuple[str, ...], **named: int | None) -> Mapping[str, Any]:
