@@ -11,7 +11,7 @@ DASK_HINT = "dask is not installed, so its rows are left out: pip install 'jobse
 _JOBSET = "jobset_bench.systems.jobset:Jobset"
 _CELERY = "jobset_bench.systems.plain_celery:PlainCelery"
 _CELERY_THREADS = "jobset_bench.systems.plain_celery:PlainCeleryWithDefaultThreads"
-_CELERY_INTERVAL = "jobset_bench.systems.plain_celery:PlainCeleryWithDefaultInterval"
+_CELERY_INTERVAL = "jobset_bench.systems.plain_celery:PlainCeleryWithShortInterval"
 _DASK = "jobset_bench.systems.dask_distributed:DaskDistributed"
 _DIRECT = "jobset_bench.systems.direct:DirectAer"
 

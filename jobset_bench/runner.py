@@ -3,7 +3,6 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from importlib import util
 from statistics import median
 from typing import TypeVar
@@ -56,20 +55,19 @@ def _run_workload(name: WorkloadName, options: BenchOptions, reporter: Reporter)
     workload = build(name, options.sizes)
     seconds: dict[str, list[float]] = {system.name: [] for system in systems}
     expected: Sequence[Counts] | None = None
-    with ExitStack() as stack:
-        for system in systems:
-            reporter.begin(f"{name.value}: {system.name} starts")
-            stack.enter_context(system)
-            system.run(workload.head(_WARM_UP_CHUNKS))
-        for repeat in range(options.repeat):
-            for system in _in_turn(systems, repeat):
-                label = f"{name.value}: {system.name}, {repeat + 1} of {options.repeat}"
+    for repeat in range(options.repeat):
+        for system in _in_turn(systems, repeat):
+            label = f"{name.value}: {system.name}, {repeat + 1} of {options.repeat}"
+            reporter.begin(f"{label}: starts")
+            # Alone on the machine: even idle processes of others take time from it.
+            with system:
+                system.run(workload.head(_WARM_UP_CHUNKS))
                 elapsed, counts = _timed(system.run, workload, label, reporter)
-                require_complete(workload, system.name, counts)
-                expected = expected or counts
-                require_equal(workload, system.name, counts, expected)
-                seconds[system.name].append(elapsed)
-        reporter.begin(f"{name.value}: processes stop")
+                reporter.begin(f"{label}: stops")
+            require_complete(workload, system.name, counts)
+            expected = expected or counts
+            require_equal(workload, system.name, counts, expected)
+            seconds[system.name].append(elapsed)
     return summarise(name, len(workload.starts), seconds, _settings(systems))
 
 

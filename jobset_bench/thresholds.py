@@ -71,8 +71,8 @@ THRESHOLDS = (
 )
 """What Jobset promises at full size, on two worker processes.
 
-``celery`` is plain Celery at its best: one OpenMP thread a process, and results awaited without
-the half second that ``join_native()`` sleeps by default.
+``celery`` is a script as one writes it, with ``group`` and ``join_native()``, but with one OpenMP
+thread a process, as Jobset has.
 """
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -47,7 +48,7 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(circuits=200, chunk_size=10, sent_chunks=500)
 
-_LAYERS = {WorkloadName.AER: 24, WorkloadName.INSTANT: 4, WorkloadName.ENQUEUE: 4}
+_LAYERS = {WorkloadName.AER: 24, WorkloadName.INSTANT: 24, WorkloadName.ENQUEUE: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Workload:
         return Workload(self.name, circuits, self.chunk_size, self.shots, self.seed)
 
 
+@cache
 def build(name: WorkloadName, sizes: Sizes) -> Workload:
     """Generate a workload; the same sizes give the same circuits."""
     if name in (WorkloadName.ENQUEUE, WorkloadName.STATUSES):

@@ -22,7 +22,7 @@ from jobset_protocol.errors import (
 from jobset_protocol.messages import SetRecord
 from jobset_protocol.store.base import SetStore
 
-FIRST_BATCH_CHUNKS = 16
+FIRST_BATCH_CHUNKS = 2
 MOST_BATCH_CHUNKS = 512
 MOST_BATCH_BYTES = 1_000_000
 _log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 A set may finish hundreds of chunks a second.  The client then reads events in handfuls, so that
 waiting takes no processor time from workers beside it: after a wake with chunks left, the next
-read is put off by 2 % of the time waited so far, 50 ms at most.
+read is put off by a fifth of the time that seems to be left, 50 ms at most.
 """
 
 import logging
@@ -20,7 +20,7 @@ STORE_AWAY_SECONDS = 60.0
 """How long a waiting call rides out a store that does not answer."""
 _RECOUNT_SECONDS = 10.0
 _MOST_DELAY_SECONDS = 0.05
-_DELAY_SHARE = 0.02
+_DELAY_SHARE = 0.2
 _FIRST_BACKOFF_SECONDS = 0.1
 _MOST_BACKOFF_SECONDS = 2.0
 
@@ -75,7 +75,7 @@ def watch(store: SetStore, set_id: str, deadline: Deadline) -> Iterator[int]:
     started = time.monotonic()
     # The event id first: what happens between the two reads is then seen twice, not missed.
     after = patience.call(store.last_event_id, set_id)
-    unfinished = patience.call(_unfinished, store, set_id)
+    at_first = unfinished = patience.call(_unfinished, store, set_id)
     yield unfinished
     while unfinished and not deadline.passed:
         events = patience.call(_next_events, store, set_id, after, deadline)
@@ -86,9 +86,20 @@ def watch(store: SetStore, set_id: str, deadline: Deadline) -> Iterator[int]:
             unfinished = patience.call(_unfinished, store, set_id)
         yield unfinished
         if unfinished > 1:
-            waited_seconds = time.monotonic() - started
-            delay_seconds = min(_MOST_DELAY_SECONDS, _DELAY_SHARE * waited_seconds)
+            delay_seconds = _delay_seconds(time.monotonic() - started, at_first, unfinished)
             time.sleep(min(delay_seconds, deadline.remaining_seconds))
+
+
+def _delay_seconds(waited_seconds: float, at_first: int, unfinished: int) -> float:
+    """Return how long to leave events unread: a share of the time that seems to be left.
+
+    >>> round(_delay_seconds(1.0, at_first=100, unfinished=90), 3)
+    0.05
+    >>> round(_delay_seconds(1.0, at_first=100, unfinished=2), 3)
+    0.004
+    """
+    ended = max(1, at_first - unfinished)
+    return min(_MOST_DELAY_SECONDS, _DELAY_SHARE * waited_seconds * unfinished / ended)
 
 
 def _next_events(store: SetStore, set_id: str, after: str, deadline: Deadline) -> list[Event]:

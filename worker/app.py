@@ -40,7 +40,8 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     worker_prefetch_multiplier=1,
-    worker_disable_prefetch=True,
+    # One message ahead of each process: a held one is sent again by recovery if others idle.
+    worker_disable_prefetch=False,
     # Flower reads these; a sent event costs the client time and tells nothing more.
     worker_send_task_events=True,
     task_send_sent_event=False,

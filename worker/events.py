@@ -9,6 +9,8 @@ from typing import Any
 from celery import bootsteps
 
 FLUSH_SECONDS = 0.2
+MOST_EVENTS = 500
+"""In one message; about 300 kB."""
 
 
 class EventsInBulk(bootsteps.StartStopStep):
@@ -36,3 +38,4 @@ class EventsInBulk(bootsteps.StartStopStep):
                 hub.call_later(FLUSH_SECONDS, flush)
 
         dispatcher.on_send_buffered = flush_later
+        dispatcher.buffer_limit = MOST_EVENTS

@@ -81,7 +81,7 @@ class Execution:
             into=into,
         )
         if taken is None:
-            return self._nothing_to_claim(key, job_set)
+            return self._nothing_to_claim(key, backend)
         claim, blob = taken
         step = self._step(job_set, backend, claim)
         with self._leases.hold(claim, backend.alias):
@@ -132,11 +132,11 @@ class Execution:
                 f"{', '.join(sorted(self._backends))}: see its JOBSET_CONFIG and its queues"
             ) from None
 
-    def _nothing_to_claim(self, key: ChunkKey, job_set: SetRecord) -> Outcome:
+    def _nothing_to_claim(self, key: ChunkKey, backend: ServedBackend) -> Outcome:
         [record] = self._store.chunks([key])
         if record.status.is_final:
             # Cancelled while it was queued, perhaps with a slot in hand.
-            self.wake(self._store.release_slot(job_set.backend, key))
+            self.wake(backend.release_slot(self._store, key))
         return Outcome(None, f"already {record.status}")
 
     def wake(self, keys: Sequence[ChunkKey]) -> None:

@@ -34,6 +34,10 @@ class ServedBackend:
     adapter: LocalProvider | RemoteProvider
     max_pending: int | None = None
 
+    def release_slot(self, store: Store, key: ChunkKey) -> list[ChunkKey]:
+        """Give the slot of a final chunk back; returns the chunks to wake."""
+        return store.release_slot(self.alias, key) if self.max_pending else []
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -224,10 +228,10 @@ class Step:
         result: bytes | None = None,
         error: ErrorRecord | None = None,
     ) -> Outcome:
-        woken = self._store.finish(
+        self._store.finish(
             self._claim, status, backend=self._backend.alias, result=result, error=error
         )
-        self._wake(woken)
+        self._wake(self._backend.release_slot(self._store, self._claim.key))
         return Outcome(status, error.message if error else "")
 
 

@@ -305,8 +305,8 @@ class Watcher:
             self._finish(chunk, ChunkStatus.UNCERTAIN, error)
 
     def _finish(self, chunk: "_Chunk", status: ChunkStatus, error: ErrorRecord | None) -> None:
-        woken = self._store.finish(chunk.claim, status, backend=self._alias, error=error)
-        for key in woken:
+        self._store.finish(chunk.claim, status, backend=self._alias, error=error)
+        for key in self._backend.release_slot(self._store, chunk.record.key):
             self._dispatcher.submit(self._store.set_record(key.set_id), [key.index])
 
     @property

@@ -254,11 +254,10 @@ class ChunkStore(Protocol):
         backend: str,
         result: bytes | None = None,
         error: ErrorRecord | None = None,
-    ) -> list[ChunkKey]:
-        """Make a chunk final, store its result, leave the schedule and release its slot.
+    ) -> None:
+        """Make a chunk final, store its result and leave the schedule.
 
-        Returns:
-            Chunks that waited for the slot; the caller sends their messages.
+        A slot, if the backend has them, is released after this, never before.
         """
         ...
 

@@ -39,11 +39,15 @@ class RedisChunks(RedisServer):
         reply = self.scripts.call(
             name, self._keys(claim.key), [claim.key.index, claim.fence, *arguments]
         )
+        self._refuse_stale(reply, claim)
+        return bytes(reply)
+
+    @staticmethod
+    def _refuse_stale(reply: Any, claim: Claim) -> None:
         if reply == _STALE:
             raise StaleFenceError(
                 f"chunk {claim.key} is no longer held by claim {claim.fence} of {claim.owner}"
             )
-        return bytes(reply)
 
     def _schedule(self, backend: str, key: ChunkKey, delay_seconds: float) -> tuple[Any, ...]:
         due = keys.backend(backend, "due")
@@ -196,27 +200,22 @@ class RedisChunks(RedisServer):
         backend: str,
         result: bytes | None = None,
         error: ErrorRecord | None = None,
-    ) -> list[ChunkKey]:
+    ) -> None:
         """See :meth:`ChunkStore.finish`."""
         key = claim.key
         script_keys = [*self._keys(key), keys.chunk(*key, "result")]
         arguments = [key.index, claim.fence, status.code, encode_error(error), result or b""]
-        left = self.scripts.call("finish", script_keys, arguments)
-        if left == _STALE:
-            raise StaleFenceError(
-                f"chunk {key} is no longer held by claim {claim.fence} of {claim.owner}"
-            )
-        return self._leave(backend, key, set_is_over=int(left) == 0)
-
-    def _leave(self, backend: str, key: ChunkKey, *, set_is_over: bool) -> list[ChunkKey]:
-        slots = [keys.backend(backend, part) for part in ("slots", "waiting")]
-        commands: list[tuple[Any, ...]] = [
-            ("SCRIPT", "release_slot", slots, [str(key)]),
-            ("ZREM", keys.backend(backend, "due"), str(key)),
-        ]
-        if set_is_over:
-            commands.append(("ZREM", keys.LIVE_SETS, key.set_id))
-        return chunk_keys(self.scripts.run(commands)[0])
+        # One round trip.  Should the claim be stale, the sweep puts the entry of the chunk's new
+        # holder back.
+        left, _ = self.scripts.run(
+            [
+                ("SCRIPT", "finish", script_keys, arguments),
+                ("ZREM", keys.backend(backend, "due"), str(key)),
+            ]
+        )
+        self._refuse_stale(left, claim)
+        if int(left) == 0:
+            self.scripts.run([("ZREM", keys.LIVE_SETS, key.set_id)])
 
 
 def chunk_keys(members: Sequence[bytes]) -> list[ChunkKey]:

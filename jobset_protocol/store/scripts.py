@@ -65,12 +65,38 @@ class Scripts:
             return self._run_once(commands)
 
     def _run_once(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for command in commands:
-                if command[0] == "SCRIPT":
-                    _, name, keys, arguments = command
-                    pipe.evalsha(self._digests[name], len(keys), *keys, *arguments)
-                else:
-                    pipe.execute_command(*command)
-            replies: list[Any] = pipe.execute()
+        # A pipeline object of redis-py costs more than all that is sent through it: these are
+        # the two round trips of every chunk.
+        connection = self._client.connection_pool.get_connection()
+        try:
+            replies: list[Any] = connection.retry.call_with_retry(
+                lambda: self._exchange(connection, commands),
+                lambda _: connection.disconnect(),
+            )
             return replies
+        finally:
+            self._client.connection_pool.release(connection)
+
+    def _exchange(self, connection: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        packed = connection.pack_commands([self._plain(command) for command in commands])
+        connection.send_packed_command(packed)
+        replies: list[Any] = []
+        for command in commands:
+            try:
+                reply = connection.read_response()
+                if command[0] == "HGETALL":
+                    reply = dict(zip(reply[::2], reply[1::2], strict=True))
+                replies.append(reply)
+            except redis.exceptions.ResponseError as error:
+                # The other replies must be read, or the next call would get them.
+                replies.append(error)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    def _plain(self, command: tuple[Any, ...]) -> tuple[Any, ...]:
+        if command[0] != "SCRIPT":
+            return command
+        _, name, keys, arguments = command
+        return ("EVALSHA", self._digests[name], len(keys), *keys, *arguments)

@@ -423,15 +423,6 @@ class StoreContract:
         assert store.release_slot(alias, keys[0]) == []
         assert store.wake_waiting(alias, max_pending=2) == [keys[3]]
 
-    def test_a_final_status_releases_the_slot(self, store: Store, job_set: SetRecord) -> None:
-        alias = job_set.backend
-        waiting = ChunkKey(job_set.set_id, 1)
-        claim = self.claim(store, job_set)
-        assert store.take_slot(alias, claim.key, max_pending=1)
-        assert not store.take_slot(alias, waiting, max_pending=1)
-        assert store.finish(claim, ChunkStatus.DONE, backend=alias, result=b"r") == [waiting]
-        assert store.slots(alias) == ([], [])
-
     # -- live sets, announcements, epoch, messages
 
     def test_a_finished_set_is_no_longer_live(self, store: Store, job_set: SetRecord) -> None:

@@ -11,7 +11,7 @@ def names(name: WorkloadName) -> list[str]:
 def test_without_dask_the_others_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster, "dask_is_installed", lambda: False)
 
-    assert names(WorkloadName.INSTANT) == ["jobset", "celery", "celery (default interval)"]
+    assert names(WorkloadName.INSTANT) == ["jobset", "celery", "celery (interval 0.01)"]
     assert names(WorkloadName.AER) == ["jobset", "celery", "celery (default threads)", "direct"]
 
 

@@ -103,7 +103,7 @@ def test_every_system_warms_up_and_then_runs_once_a_repeat(
     rows = runner.run_bench(options(WorkloadName.INSTANT, repeat=2), reporter)
 
     # Then
-    assert first.sizes == second.sizes == [200, 200, 200]
+    assert first.sizes == second.sizes == [200, 200] * 2
     assert [(row.system, row.chunks) for row in rows] == [("jobset", 20), ("celery", 20)]
     assert reporter.expected == len(reporter.measurements) == 4
 

@@ -84,7 +84,8 @@ def test_delays_are_short_against_the_wait(monkeypatch: pytest.MonkeyPatch) -> N
     started = time.monotonic()
     list(watch(ScriptedStore(9, [8, 7, 6, 0]), "x", Deadline.after(None)))
     assert len(delays) == 3
-    assert max(delays) <= 0.02 * (time.monotonic() - started)
+    # A fifth of what seems left: eight chunks to go after one, then seven, then six after three.
+    assert max(delays) <= 0.2 * 8 * (time.monotonic() - started)
 
 
 def test_recounts_when_no_event_comes() -> None:
