@@ -18,6 +18,9 @@ from worker.settings import WorkerSettings, load_backends
 # One OpenMP thread a child unless configured: children that each start a thread per core take
 # the cores from one another, which made Aer twice as slow.  Read when Aer is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    # Celery prefers them to what it is given: another project's broker, then.
+    os.environ.pop(name, None)
 broker.install()
 settings = WorkerSettings()
 backends = load_backends(settings.config)

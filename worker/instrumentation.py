@@ -50,7 +50,7 @@ def prepare(sender: Any, **_: Any) -> None:
     try:
         store = serving.open_store(settings.url)
         store.require_fit_server()
-        store.require_epoch(None)
+        serving.epoch = store.require_epoch()
         served, specs = serving.serve(backends)
     except JobSetError as error:
         raise SystemExit(f"jobset worker: {error}") from error

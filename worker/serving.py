@@ -1,7 +1,6 @@
 """What a process serves: its store, its backends and its name, opened once a process."""
 
 import importlib.metadata
-import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from worker.settings import BackendSettings
 from worker.steps import ServedBackend
 
 _PACKAGES = ("jobset", "qiskit", "celery")
-_log = logging.getLogger(__name__)
+epoch: str | None = None
+"""The store's identity as the worker's main process saw it first; pool children inherit it."""
 
 
 def open_store(url: str) -> RedisStore:

@@ -69,8 +69,10 @@ def execution(owner: str) -> Execution:
     One a process: pool children are forked before the first call.
     """
     served, _ = serving.serve(backends)
+    store = serving.open_store(settings.url)
+    store.require_epoch(serving.epoch)
     return Execution(
-        serving.open_store(settings.url),
+        store,
         served,
         CeleryDispatcher(),
         owner=owner,

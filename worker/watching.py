@@ -28,7 +28,7 @@ def watch(stop: threading.Event) -> None:
     """
     store = serving.open_store(settings.url)
     store.require_fit_server()
-    epoch = store.require_epoch(None)
+    store.require_epoch()
     served, specs = serving.serve(backends)
     worker_id = f"watcher-{uuid.uuid4().hex[:8]}@{socket.gethostname()}"
     heartbeat = Heartbeat(store, serving.process_record(worker_id, "watcher", served), specs)
@@ -51,7 +51,7 @@ def watch(stop: threading.Event) -> None:
     recovery = Recovery(store, served, dispatcher)
     while not stop.wait(settings.sweep_seconds):
         try:
-            store.require_epoch(epoch)
+            store.require_epoch()
             recovery.sweep()
         except JobSetError as error:
             _log.warning("sweep: %s", error)

@@ -102,7 +102,16 @@ def check_server(store: Store, shown_url: str) -> Iterator[Finding]:
         yield Finding("server", Level.WARNING, warning)
     if not (report.problems or report.warnings):
         yield Finding("server", Level.FINE, "nothing is evicted, and writes are kept on disk")
-    yield Finding("store", Level.FINE, f"its identity is {store.require_epoch(None)[:8]}")
+    epoch = store.epoch()
+    if epoch is None:
+        yield Finding(
+            "store",
+            Level.WARNING,
+            "it has no identity: it is new, or has lost its data",
+            "if it held job sets, restore it; otherwise start workers, which make one",
+        )
+    else:
+        yield Finding("store", Level.FINE, f"its identity is {epoch[:8]}")
     yield _clock(store)
 
 

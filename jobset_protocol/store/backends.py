@@ -1,13 +1,11 @@
 """A backend's side of the store: schedule, slots, recovery lists, announcements."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from jobset_protocol import keys
-from jobset_protocol.errors import StoreLostError
 from jobset_protocol.messages import BackendSpec, ChunkKey, ErrorRecord, WorkerRecord
 from jobset_protocol.store.chunks import chunk_keys
 from jobset_protocol.store.records import encode_error, text
@@ -169,19 +167,6 @@ class RedisBackends(RedisServer):
             if readers:
                 specs[alias] = replace(spec, qpy_version=min(readers))
         return specs
-
-    @translated
-    def require_epoch(self, epoch: str | None) -> str:
-        """See :meth:`BackendStore.require_epoch`."""
-        if epoch is None:
-            self.client.set(keys.EPOCH, uuid.uuid4().hex, nx=True)
-        found = self.client.get(keys.EPOCH)
-        if found is None or (epoch is not None and text(found) != epoch):
-            raise StoreLostError(
-                "the store is not the one this process began with: its data was lost, so nothing "
-                "is submitted; check what the provider still runs, then restart the workers"
-            )
-        return text(found)
 
 
 def _slots(backend: str) -> list[str]:

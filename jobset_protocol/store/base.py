@@ -61,6 +61,23 @@ class SetStore(Protocol):
         """
         ...
 
+    def epoch(self) -> str | None:
+        """Read the store's identity; ``None`` when it has none yet, or has lost it."""
+        ...
+
+    def require_epoch(self, epoch: str | None = None) -> str:
+        """Return the store's identity, made at the first call ever and remembered from then on.
+
+        Sets carry it, and no chunk of a set with another one is claimed.
+
+        Args:
+            epoch: What it must be; otherwise what this object saw first.
+
+        Raises:
+            StoreLostError: It is another one, or gone: data was lost.
+        """
+        ...
+
     def create_set(self, record: SetRecord, names: bytes) -> None:
         """Write a set whose chunks are all UNSENT; ``names`` is the encoded list of names."""
         ...
@@ -341,14 +358,6 @@ class BackendStore(Protocol):
 
     def backends(self) -> dict[str, BackendSpec]:
         """List every backend ever announced, by alias; QPY version from live workers if any."""
-        ...
-
-    def require_epoch(self, epoch: str | None) -> str:
-        """Return the store's identity.
-
-        Raises:
-            StoreLostError: It differs from ``epoch``, or is gone: data was lost.
-        """
         ...
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobset_protocol import keys
-from jobset_protocol.errors import StaleFenceError
+from jobset_protocol.errors import StaleFenceError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.records import encode_error, encode_reference, text
-from jobset_protocol.store.server import RedisServer, translated
+from jobset_protocol.store.server import LOST, RedisServer, translated
 from jobset_protocol.store.sets import required_payload
 
 _STALE = b"stale"
@@ -65,7 +65,7 @@ class RedisChunks(RedisServer):
     ) -> tuple[Claim, bytes] | None:
         """See :meth:`ChunkStore.claim`."""
         arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
-                     ChunkStatus.QUEUED.code, into.code]  # fmt: skip
+                     ChunkStatus.QUEUED.code, into.code, self._epoch or ""]  # fmt: skip
         # NX: whoever holds the chunk already has its own time in the schedule.
         schedule = ["1", str(key), lease_seconds]
         taken, _, payload = self.scripts.run(
@@ -77,6 +77,7 @@ class RedisChunks(RedisServer):
         )
         if taken is None:
             return None
+        _refuse_lost(taken)
         return Claim(key, int(taken[0]), owner, int(taken[1])), required_payload(key, payload)
 
     @translated
@@ -85,10 +86,11 @@ class RedisChunks(RedisServer):
     ) -> Claim | None:
         """See :meth:`ChunkStore.claim_collection`."""
         arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
-                     _ENDED_AT_PROVIDER, ChunkStatus.COLLECTING.code]  # fmt: skip
+                     _ENDED_AT_PROVIDER, ChunkStatus.COLLECTING.code, self._epoch or ""]  # fmt: skip
         taken = self.scripts.call("claim", self._keys(key), arguments)
         if taken is None:
             return None
+        _refuse_lost(taken)
         self.scripts.run([self._schedule(backend, key, lease_seconds)])
         return Claim(key, int(taken[0]), owner, int(taken[1]))
 
@@ -216,6 +218,11 @@ class RedisChunks(RedisServer):
         self._refuse_stale(left, claim)
         if int(left) == 0:
             self.scripts.run([("ZREM", keys.LIVE_SETS, key.set_id)])
+
+
+def _refuse_lost(taken: Sequence[bytes]) -> None:
+    if taken[0] == b"lost":
+        raise StoreLostError(LOST)
 
 
 def chunk_keys(members: Sequence[bytes]) -> list[ChunkKey]:

@@ -6,6 +6,8 @@ failures become ours, and the checks of version, eviction policy and persistence
 
 import functools
 import logging
+import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -14,20 +16,27 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from jobset_protocol import keys
 from jobset_protocol.errors import (
     ConfigurationError,
     StoreError,
+    StoreLostError,
     StoreUnavailableError,
     StoreUnfitError,
 )
 from jobset_protocol.store.base import ServerReport
 from jobset_protocol.store.scripts import Scripts
 
-SOCKET_TIMEOUT_SECONDS = 10.0
+SOCKET_TIMEOUT_SECONDS = 4.0
 """Longest silence of the server within one call; blocking reads stay well below it."""
 CONNECT_TIMEOUT_SECONDS = 3.0
 LEAST_VERSIONS = {"redis": (7, 0), "valkey": (8, 0)}
 _RETRY_CAP_SECONDS = 1.0
+
+LOST = (
+    "the store is not the one that this process began with: its data was lost, so nothing is "
+    "submitted; see what the provider still runs, then restart workers and clients"
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,6 +80,29 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
+class _Patience(Retry):
+    """Retries for so long, not so often: a frozen server takes much longer to fail than a dead one.
+
+    Args:
+        seconds: After which the next failure is the last.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(ExponentialWithJitterBackoff(base=0.05, cap=_RETRY_CAP_SECONDS), -1)
+        self._seconds = seconds
+
+    def call_with_retry(self, do: Any, fail: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call ``do`` until it succeeds or the time is up."""
+        gives_up_at = time.monotonic() + self._seconds
+
+        def fail_in_time(error: Exception, *rest: Any) -> None:
+            fail(error, *rest)
+            if time.monotonic() >= gives_up_at:
+                raise error
+
+        return super().call_with_retry(do, fail_in_time, *args, **kwargs)
+
+
 def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
     """Return a client whose calls wait about ``patience_seconds`` for an absent server.
 
@@ -78,8 +110,6 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
         ConfigurationError: The URL is not one of Redis.
     """
     plain = url.replace("valkey://", "redis://", 1).replace("valkeys://", "rediss://", 1)
-    backoff = ExponentialWithJitterBackoff(base=0.05, cap=_RETRY_CAP_SECONDS)
-    retries = max(3, round(patience_seconds / (_RETRY_CAP_SECONDS * 0.6)))
     errors: list[type[Exception]] = [
         redis.exceptions.ConnectionError,
         redis.exceptions.TimeoutError,
@@ -91,7 +121,7 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
             socket_timeout=SOCKET_TIMEOUT_SECONDS,
             socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
             health_check_interval=30,
-            retry=Retry(backoff, retries),
+            retry=_Patience(patience_seconds),
             retry_on_error=errors,
             protocol=2,
         )
@@ -109,6 +139,7 @@ class RedisServer:
         # redis-py's annotations mix replies of all protocols and decodings; ours are bytes.
         self.client: Any = client
         self.scripts = Scripts(client)
+        self._epoch: str | None = None
 
     @translated
     def check_server(self) -> ServerReport:
@@ -126,6 +157,27 @@ class RedisServer:
         for warning in report.warnings:
             _log.warning("store: %s", warning)
         return report
+
+    @translated
+    def epoch(self) -> str | None:
+        """See :meth:`SetStore.epoch`."""
+        found = self.client.get(keys.EPOCH)
+        return found.decode() if found else None
+
+    def require_epoch(self, epoch: str | None = None) -> str:
+        """See :meth:`SetStore.require_epoch`."""
+        expected = epoch or self._epoch
+        if expected is None:
+            self._make_epoch()
+        found = self.epoch()
+        if found is None or (expected is not None and found != expected):
+            raise StoreLostError(LOST)
+        self._epoch = found
+        return found
+
+    @translated
+    def _make_epoch(self) -> None:
+        self.client.set(keys.EPOCH, uuid.uuid4().hex, nx=True)
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,7 @@ from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.records import chunk_record, text
 from jobset_protocol.store.server import RedisServer, translated
 
-_LONGEST_BLOCK_SECONDS = 4.0
+_LONGEST_BLOCK_SECONDS = 2.0
 _EVENTS_PER_READ = 5000
 _STATUS_BY_BYTE = {ord(status.code): status for status in ChunkStatus}
 
@@ -36,6 +36,7 @@ class RedisSets(RedisServer):
         set_id = record.set_id
         fields: list[Any] = [
             "name", record.name, "backend", record.backend, "owner", record.owner,
+            "epoch", self.require_epoch(),
             "circuits", record.circuit_count, "chunk_size", record.chunk_size,
             "options", encode_document(dict(record.options)),
         ]  # fmt: skip

@@ -445,12 +445,21 @@ class StoreContract:
         store.depart(f"{alias}-1")
         assert alias in store.backends()
 
-    def test_the_epoch_stays(self, store: Store) -> None:
-        epoch = store.require_epoch(None)
-        assert store.require_epoch(None) == epoch
-        assert store.require_epoch(epoch) == epoch
+    def test_the_epoch_stays(self, store: RedisStore) -> None:
+        epoch = store.require_epoch()
+        assert store.require_epoch() == store.require_epoch(epoch) == store.epoch() == epoch
         with pytest.raises(StoreLostError, match="nothing is submitted"):
             store.require_epoch("another")
+
+    def test_no_chunk_of_another_epoch_is_claimed(
+        self, store: RedisStore, job_set: SetRecord
+    ) -> None:
+        """A worker that outlived the store's data must not submit what new clients send."""
+        store.client.hset(f"jobset:{{{job_set.set_id}}}:set", "epoch", "another")
+        key = ChunkKey(job_set.set_id, 0)
+        with pytest.raises(StoreLostError, match="restart workers"):
+            store.claim(key, backend=job_set.backend, owner="w", lease_seconds=LEASE)
+        assert store.statuses(job_set.set_id)[0] is ChunkStatus.QUEUED
 
     def test_messages_set_aside_are_kept(self, store: Store) -> None:
         store.set_aside("garbage")

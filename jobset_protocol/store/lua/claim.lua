@@ -1,7 +1,13 @@
 -- Take a chunk under a new fence and a lease.
--- ARGV: index, owner, token of this call, lease seconds, codes to take it from, code to put it in.
--- Returns {fence, attempt}, or nothing when there is nothing to take.
-local index, owner, token, lease, from, to = unpack(ARGV)
+-- ARGV: index, owner, token of this call, lease seconds, codes to take it from, code to put it in,
+--       the claimer's epoch or ''.
+-- Returns {fence, attempt}, nothing when there is nothing to take, or {'lost'} when the set was made
+-- in another epoch: the claimer does not know that the store's data was lost.
+local index, owner, token, lease, from, to, epoch = unpack(ARGV)
+local made_in = redis.call('HGET', set, 'epoch')
+if epoch ~= '' and made_in and made_in ~= epoch then
+  return {'lost'}
+end
 local current = status_at(index)
 if current == to and redis.call('HGET', chunk, 'token') == token then
   return redis.call('HMGET', chunk, 'fence', 'attempt')
