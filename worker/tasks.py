@@ -1,14 +1,16 @@
 """The Celery shell around :mod:`worker.execution`: two tasks, and how their messages are sent."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from celery import Task
+from kombu.exceptions import KombuError
 
 from jobset_protocol import keys
-from jobset_protocol.errors import JobSetError
+from jobset_protocol.errors import JobSetError, StoreUnavailableError
 from jobset_protocol.messages import (
     COLLECT_TASK,
     SUBMIT_TASK,
@@ -30,6 +32,14 @@ class ChunkFailedError(JobSetError):
     """A chunk ended without success; raised only so that dashboards show it."""
 
 
+@contextmanager
+def _broker_errors_as_ours() -> Iterator[None]:
+    try:
+        yield
+    except (KombuError, OSError) as error:
+        raise StoreUnavailableError(f"the broker does not answer: {error}") from error
+
+
 class CeleryDispatcher:
     """Sends messages through this process's Celery application."""
 
@@ -44,14 +54,14 @@ class CeleryDispatcher:
     def waiting_messages(self, backend: str) -> int:
         """See :meth:`worker.execution.Dispatcher.waiting_messages`."""
         names = (keys.queue(backend), keys.collect_queue(backend))
-        with app.pool.acquire(block=True) as connection:
+        with _broker_errors_as_ours(), app.pool.acquire(block=True) as connection:
             channel = connection.default_channel
             return sum(
                 channel.queue_declare(queue=name, passive=False).message_count for name in names
             )
 
     def _send(self, task: Any, queue: str, job_set: SetRecord, indices: Sequence[int]) -> None:
-        with app.producer_or_acquire() as producer:
+        with _broker_errors_as_ours(), app.producer_or_acquire() as producer:
             for index in indices:
                 task.apply_async(
                     (job_set.set_id, index),

@@ -11,7 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobset_protocol.errors import FailureKind, JobSetError, StaleFenceError
+from jobset_protocol.errors import (
+    FailureKind,
+    JobSetError,
+    JobSetNotFoundError,
+    StaleFenceError,
+)
 from jobset_protocol.messages import (
     ChunkKey,
     ChunkRecord,
@@ -85,10 +90,11 @@ class Watcher:
                 self.attend(stop)
                 pause = self._pause_seconds()
                 failures = 0
-            except JobSetError as error:
+            except Exception as error:  # noqa: BLE001  (a thread that ends would not be missed)
                 failures += 1
                 pause = jittered(backoff_seconds(failures, most_seconds=10.0))
-                _log.warning("%s: %s; again in %.1f s", self._alias, error, pause)
+                unknown = None if isinstance(error, JobSetError) else error
+                _log.warning("%s: %s; again in %.1f s", self._alias, error, pause, exc_info=unknown)
             stop.wait(pause)
 
     def attend(self, stop: threading.Event | None = None) -> int:
@@ -114,6 +120,7 @@ class Watcher:
         left = set(due)
         try:
             chunks = self._load(due)
+            left = {chunk.record.key for chunk in chunks}
             delays: dict[ChunkKey, float | None] = {}
             at_provider = []
             for chunk in chunks:
@@ -130,8 +137,19 @@ class Watcher:
             self._store.reschedule(self._alias, dict.fromkeys(left, 0.0))
 
     def _load(self, keys: Sequence[ChunkKey]) -> "list[_Chunk]":
-        sets = {key.set_id: self._store.set_record(key.set_id) for key in keys}
-        return [_Chunk(record, sets[record.key.set_id]) for record in self._store.chunks(keys)]
+        """Read chunks and their sets; those of a set that is gone leave the schedule."""
+        sets: dict[str, SetRecord] = {}
+        gone: set[str] = set()
+        for set_id in {key.set_id for key in keys}:
+            try:
+                sets[set_id] = self._store.set_record(set_id)
+            except JobSetNotFoundError:
+                gone.add(set_id)
+        if gone:
+            _log.warning("%s: sets that are gone: %s", self._alias, ", ".join(sorted(gone)))
+            self._store.unschedule(self._alias, [key for key in keys if key.set_id in gone])
+        found = self._store.chunks([key for key in keys if key.set_id in sets])
+        return [_Chunk(record, sets[record.key.set_id]) for record in found]
 
     def _reschedule(self, delays: Mapping[ChunkKey, float | None]) -> None:
         self._store.unschedule(self._alias, [key for key, delay in delays.items() if delay is None])

@@ -55,6 +55,8 @@ def watch(stop: threading.Event) -> None:
             recovery.sweep()
         except JobSetError as error:
             _log.warning("sweep: %s", error)
+        except Exception:  # noqa: BLE001  (one bad set must not end recovery)
+            _log.exception("sweep failed")
     for thread in threads:
         thread.join(_JOIN_SECONDS)
     heartbeat.stop()

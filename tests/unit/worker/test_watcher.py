@@ -210,6 +210,38 @@ def test_a_stopped_watcher_gives_back_what_it_leased(monkeypatch: pytest.MonkeyP
     assert due <= 0
 
 
+def test_a_set_that_is_gone_does_not_keep_the_others_waiting() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [kept], [lost] = bench.add_set(), bench.add_set()
+    for key in (kept, lost):
+        bench.worker.submit_chunk(key)
+    bench.store.client.delete(f"jobset:{{{lost.set_id}}}:set")
+    bench.store.reschedule(ALIAS, dict.fromkeys((kept, lost), -1.0))
+    bench.watcher.attend()
+    assert chunk(bench, kept).status is ChunkStatus.RUNNING
+    assert bench.store.scheduled(ALIAS, [kept, lost]) == [True, False]
+
+
+def test_an_unknown_error_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(SteeredRemote())
+    [key] = bench.add_set()
+    stop = threading.Event()
+    calls = []
+
+    def fail_once() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        stop.set()
+        return 0
+
+    monkeypatch.setattr(bench.watcher, "attend", lambda stop: fail_once())
+    bench.watcher.run(stop)
+    assert len(calls) == 2
+    assert chunk(bench, key).status is ChunkStatus.QUEUED
+
+
 class TestRecovery:
     """What the schedule cannot see."""
 
