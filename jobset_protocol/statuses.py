@@ -151,6 +151,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.CANCELLED,
             },
             ChunkStatus.SUBMITTED: {
+                ChunkStatus.QUEUED,
                 ChunkStatus.RUNNING,
                 ChunkStatus.COLLECTING,
                 ChunkStatus.FAILED,
@@ -165,6 +166,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.CANCELLED,
             },
             ChunkStatus.COLLECTING: {
+                ChunkStatus.QUEUED,
                 ChunkStatus.SUBMITTED,
                 ChunkStatus.DONE,
                 ChunkStatus.FAILED,

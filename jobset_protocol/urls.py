@@ -29,7 +29,10 @@ def broker_url(store_url: str) -> str:
     >>> broker_url("rediss://host/0")
     'rediss://host/0?ssl_cert_reqs=required'
     """
-    parts = urlsplit(store_url)
+    try:
+        parts = urlsplit(store_url)
+    except ValueError as error:  # such as an unfinished IPv6 address
+        raise ConfigurationError(f"the store's URL is malformed: {error}") from error
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None:
         raise ConfigurationError(

@@ -3,22 +3,33 @@
 - A worker that holds an unacknowledged message when Redis goes away dies of an
   ``AttributeError`` on the cleared client, since it is not among the errors that mean "connect
   again".  It is added to them.
-- A message that is not well-formed (not JSON, or a body that is not base64) raises in the event
-  loop and ends every worker that reads it.  Such a message is replaced by one for
-  ``jobset.set_aside``, which keeps its text where an operator finds it.
+- A malformed message raises in the event loop and ends every worker that reads it, or is read
+  again and again.  So no message on our queues reaches Celery as it came: it is made anew from
+  the few things in it that we know, or else from its text, for ``jobset.set_aside``, which keeps
+  that where an operator finds it.
 """
 
 import base64
 import json
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kombu.transport import redis as redis_transport
 from kombu.transport import virtual
 from kombu.utils.json import loads
 
+from jobset_protocol import keys
+from jobset_protocol.messages import COLLECT_TASK, SUBMIT_TASK
+
 SET_ASIDE_TASK = "jobset.set_aside"
 _TEXT_KEPT = 2000
+_ID_LENGTH = 200
+_ARGUMENTS: Mapping[str, list[type]] = MappingProxyType(
+    {SUBMIT_TASK: [str, int], COLLECT_TASK: [str, int], SET_ASIDE_TASK: [str, str]}
+)
+"""Task → the types of its arguments."""
 
 
 def install() -> None:
@@ -42,81 +53,63 @@ def load_document(text: str) -> Any:
 
 
 def readable(message: Any) -> dict[str, Any]:
-    """Return a message that every worker can read: this one, or a task that keeps its text."""
+    """Return a message of ours with the same task and arguments, or a task that keeps its text."""
     try:
-        _require_well_formed(message)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        text = message if isinstance(message, str) else json.dumps(message)
-        return _set_aside(text, error)
-    well_formed: dict[str, Any] = message
-    return well_formed
+        return _made_anew(message)
+    except Exception as error:  # noqa: BLE001  (nothing that a message holds may end a worker)
+        return _set_aside(message, error)
 
 
 def _deliver(self: Any, message: Any, queue: str) -> None:
     """Take the place of the transport's method of this name."""
-    virtual.Transport._deliver(self, readable(message), queue)
+    if queue.startswith(f"{keys.PREFIX}."):
+        message = readable(message)
+    virtual.Transport._deliver(self, message, queue)
 
 
-def _require_well_formed(message: Any) -> None:
-    if not isinstance(message, dict):
-        raise TypeError("it is not a JSON object")
-    properties = message["properties"]
-    if not isinstance(properties["delivery_tag"], str):
-        raise TypeError("its delivery_tag is not text")
-    body = message.get("body")
-    if body is not None and not isinstance(body, str):
-        raise TypeError("its body is not text")
-    if properties.get("body_encoding") == "base64" and body:
-        body = base64.b64decode(body, validate=True).decode("utf-8")
-    delivery = properties.get("delivery_info")
-    if not isinstance(delivery, dict) or not isinstance(delivery["routing_key"], str):
-        raise TypeError("its delivery_info is not complete")
-    headers = message.get("headers") or {}
-    if not isinstance(headers, dict):
-        raise TypeError("its headers are not a table")
-    if "task" not in headers:
-        # Remote control, events: nobody looks for a task in them.
-        return
-    if not all(isinstance(headers.get(name), str) for name in ("task", "id")):
-        raise TypeError("its headers do not name a task and its id")
-    if message.get("content-type") != "application/json":
-        raise ValueError(f"its content type is {message.get('content-type')!r}, not JSON")
-    arguments, keywords, embedded = json.loads(body or "")
-    if not (isinstance(arguments, list) and isinstance(keywords, dict)):
-        raise TypeError("its arguments are not a list and a table")
-    if not isinstance(embedded, dict | None):
-        raise TypeError("its callbacks are not a table")
-    _require_plain_headers(headers)
+def _made_anew(message: Any) -> dict[str, Any]:
+    headers, properties = message["headers"], message["properties"]
+    task, task_id = headers["task"], headers["id"]
+    if task not in _ARGUMENTS:
+        raise ValueError("it names no task of ours")
+    if not isinstance(task_id, str) or len(task_id) > _ID_LENGTH:
+        raise TypeError("its id is not a short text")
+    body = message["body"]
+    if properties.get("body_encoding") == "base64":
+        body = base64.b64decode(body, validate=True)
+    arguments, keywords, _ = json.loads(body)
+    if keywords or [type(each) for each in arguments] != _ARGUMENTS[task]:
+        raise TypeError("its arguments are not those of its task")
+    shown = headers.get("argsrepr")
+    if not isinstance(shown, str):
+        shown = repr(tuple(arguments))
+    return _message(task, task_id, arguments, shown[:_TEXT_KEPT])
 
 
-def _require_plain_headers(headers: dict[str, Any]) -> None:
-    """Refuse what Celery would interpret: times and limits."""
-    if headers.get("eta") or headers.get("expires"):
-        raise ValueError("it has an eta or an expiry, which no message of ours has")
-    limits = headers.get("timelimit") or [None, None]
-    if limits != [None, None]:
-        raise ValueError("it sets its own time limit")
-    if not isinstance(headers.get("retries", 0), int):
-        raise TypeError("its count of retries is not a number")
-
-
-def _set_aside(text: str, error: Exception) -> dict[str, Any]:
-    task_id = str(uuid.uuid4())
+def _set_aside(message: Any, error: Exception) -> dict[str, Any]:
+    try:
+        text = message if isinstance(message, str) else json.dumps(message)
+    except (ValueError, TypeError, RecursionError):
+        text = "a message that cannot be written"
     reason = f"{type(error).__name__}: {error}"
     arguments = [text[:_TEXT_KEPT], reason[:_TEXT_KEPT]]
+    return _message(SET_ASIDE_TASK, str(uuid.uuid4()), arguments, "(a malformed message)")
+
+
+def _message(task: str, task_id: str, arguments: list[Any], shown: str) -> dict[str, Any]:
     body = json.dumps([arguments, {}, {}]).encode()
     return {
         "body": base64.b64encode(body).decode(),
         "content-type": "application/json",
         "content-encoding": "utf-8",
-        "headers": {"task": SET_ASIDE_TASK, "id": task_id, "root_id": task_id, "lang": "py",
-                    "argsrepr": "(a malformed message)", "kwargsrepr": "{}", "ignore_result": True},
+        "headers": {"task": task, "id": task_id, "root_id": task_id, "lang": "py",
+                    "argsrepr": shown, "kwargsrepr": "{}", "ignore_result": True},
         "properties": {
             "correlation_id": task_id,
             "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": "malformed"},
+            "delivery_info": {"exchange": "", "routing_key": ""},
             "priority": 0,
             "body_encoding": "base64",
-            "delivery_tag": task_id,
+            "delivery_tag": str(uuid.uuid4()),
         },
     }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from jobset_protocol.errors import BackendNotFoundError
+from jobset_protocol.errors import BackendNotFoundError, MessageError
 from jobset_protocol.messages import ChunkKey, Claim, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
@@ -65,8 +65,11 @@ class Execution:
         """Take a slot, claim, store the intent, submit, store the reference.
 
         A local provider's chunk is run to its end right here.
+
+        Raises:
+            MessageError: The set has no such chunk.
         """
-        job_set = self._set(key.set_id)
+        job_set = self._set_with(key)
         backend = self._served(job_set)
         if backend.max_pending and not self._store.take_slot(
             backend.alias, key, max_pending=backend.max_pending
@@ -88,8 +91,12 @@ class Execution:
             return step.guarded(lambda: step.run_or_submit(blob), where="submit")
 
     def collect_chunk(self, key: ChunkKey) -> Outcome:
-        """Fetch an ended job's result once, encode it, store it, finish, release the slot."""
-        job_set = self._set(key.set_id)
+        """Fetch an ended job's result once, encode it, store it, finish, release the slot.
+
+        Raises:
+            MessageError: The set has no such chunk.
+        """
+        job_set = self._set_with(key)
         backend = self._served(job_set)
         claim = self._store.claim_collection(
             key, backend=backend.alias, owner=self._owner, lease_seconds=self._lease_seconds
@@ -118,6 +125,12 @@ class Execution:
         elif record.reference is None:
             self._store.requeue(claim, backend=job_set.backend, counter="")
             self._dispatcher.submit(job_set, [key.index])
+
+    def _set_with(self, key: ChunkKey) -> SetRecord:
+        job_set = self._set(key.set_id)
+        if key.index >= job_set.chunk_count:
+            raise MessageError(f"set {key.set_id} has no chunk {key.index}")
+        return job_set
 
     def set_aside(self, message: str) -> None:
         """Keep a broker message that nobody can read, where an operator finds it."""

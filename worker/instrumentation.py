@@ -24,6 +24,7 @@ from worker.liveness import Heartbeat
 from worker.log_levels import quieten_libraries
 
 _A_LINE_A_TASK = ("celery.worker.strategy", "celery.app.trace")
+_HAND_OVER_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -87,6 +88,15 @@ def withdraw(**_: Any) -> None:
 
 
 def _hand_over() -> None:
+    # A lease lapses by itself where the store is away: the stop does not wait for it.
+    helper = threading.Thread(target=_hand_over_chunks, daemon=True)
+    helper.start()
+    helper.join(_HAND_OVER_SECONDS)
+    # From warm to cold shutdown: what still runs holds nothing any more.
+    os.kill(os.getpid(), signal.SIGQUIT)
+
+
+def _hand_over_chunks() -> None:
     steps = tasks.execution(_Node.name)
     for request in list(state.active_requests):
         if request.name in (SUBMIT_TASK, COLLECT_TASK):
@@ -94,7 +104,5 @@ def _hand_over() -> None:
                 key = ChunkKey.checked(*request.args)
                 steps.hand_over(key)
                 _log.warning("chunk %s was handed over: this worker is stopping", key)
-            except JobSetError as error:
+            except Exception as error:  # noqa: BLE001  (the others are to be handed over, too)
                 _log.warning("task %s could not be handed over: %s", request.id, error)
-    # From warm to cold shutdown: what still runs holds nothing any more.
-    os.kill(os.getpid(), signal.SIGQUIT)

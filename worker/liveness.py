@@ -31,12 +31,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Announce once, then go on in a thread.
-
-        Raises:
-            StoreError: The first announcement failed.
-        """
-        self._announce()
+        """Announce at once, and go on in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -47,12 +42,11 @@ class Heartbeat:
         except JobSetError as error:
             _log.warning("could not withdraw the announcement: %s", error)
 
-    def _announce(self) -> None:
-        self._store.announce(self._worker, self._specs, ttl_seconds=TTL_SECONDS)
-
     def _beat(self) -> None:
-        while not self._stop.wait(TTL_SECONDS / 3):
+        pause_seconds = 0.0
+        while not self._stop.wait(pause_seconds):
+            pause_seconds = TTL_SECONDS / 3
             try:
-                self._announce()
-            except JobSetError as error:
+                self._store.announce(self._worker, self._specs, ttl_seconds=TTL_SECONDS)
+            except Exception as error:  # noqa: BLE001  (a silent worker is a dead one)
                 _log.warning("could not announce: %s", error)

@@ -8,14 +8,15 @@ chunk whose own entry was lost between two writes.  Those are found here, from t
 import logging
 from collections.abc import Mapping
 
-from jobset_protocol.errors import FailureKind, JobSetNotFoundError
+from jobset_protocol.errors import FailureKind, JobSetNotFoundError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ErrorRecord, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
 from worker.execution import Dispatcher
 from worker.steps import ServedBackend
 
-CLIENT_SILENCE_SECONDS = 60.0
+NO_LIMIT = 1_000_000
+CLIENT_SILENCE_SECONDS = 600.0
 """How long a client may pause while it sends a set before the rest is given up."""
 
 _log = logging.getLogger(__name__)
@@ -45,15 +46,15 @@ class Recovery:
         for set_id in self._store.live_sets():
             try:
                 job_set = self._store.set_record(set_id)
+                if job_set.backend in self._backends:
+                    suspects |= self._sweep_set(job_set)
             except JobSetNotFoundError:
                 self._store.settle_set(set_id)
-                continue
-            if job_set.backend in self._backends:
-                suspects |= self._sweep_set(job_set)
+            except StoreLostError as error:
+                _log.error("set %s: %s", set_id, error)
         self._suspects = suspects
         for backend in self._backends.values():
-            if backend.max_pending:
-                self._sweep_slots(backend, backend.max_pending)
+            self._sweep_slots(backend)
 
     def _sweep_set(self, job_set: SetRecord) -> set[ChunkKey]:
         statuses = self._store.statuses(job_set.set_id)
@@ -105,7 +106,9 @@ class Recovery:
             self._dispatcher.submit(job_set, [key.index for key in lost])
         return silent.difference(lost)
 
-    def _sweep_slots(self, backend: ServedBackend, max_pending: int) -> None:
+    def _sweep_slots(self, backend: ServedBackend) -> None:
+        # Without a limit (any more), whoever still waits is woken.
+        max_pending = backend.max_pending or NO_LIMIT
         holders, waiting = self._store.slots(backend.alias)
         woken = []
         for record in self._store.chunks([*holders, *waiting]):

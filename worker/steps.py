@@ -11,15 +11,32 @@ from qiskit.result import Result
 
 from jobset_protocol.codecs.qpy import decode_circuits
 from jobset_protocol.codecs.result import encode_result
-from jobset_protocol.errors import CodecError, FailureKind, ProviderError, StaleFenceError
-from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, SetRecord
+from jobset_protocol.errors import (
+    CodecError,
+    FailureKind,
+    ProviderError,
+    StaleFenceError,
+    StoreLostError,
+)
+from jobset_protocol.messages import (
+    ChunkKey,
+    ChunkRecord,
+    Claim,
+    ErrorRecord,
+    JobReference,
+    SetRecord,
+)
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
 from worker.polling import backoff_seconds, jittered
 from worker.providers.base import LocalProvider, Payload, RemoteProvider
 
-MAX_TRIES = 5
-"""Failures of one kind after which a chunk is given up (a full provider is waited for)."""
+MAX_TRIES = 12
+"""Transient failures after which a chunk is given up: ten minutes, with the back-off between them.
+A full provider is waited for however long.
+"""
+MAX_COLLECT_TRIES = 60
+"""Attempts to fetch a result, two hours with the back-off: the job has run and is paid for."""
 FIRST_POLL_SECONDS = 0.2
 """A job may end at once; the intervals adapt from the second poll on."""
 
@@ -88,11 +105,13 @@ class Step:
         except StaleFenceError as error:
             _log.warning("%s", error)
             return Outcome(None, "taken over by another claim")
-        except CodecError as error:
+        except (CodecError, StoreLostError) as error:
             return self._fail(ErrorRecord.of(error, kind=FailureKind.REJECTED, where=where))
 
     def run_or_submit(self, blob: bytes) -> Outcome:
         """Go on from a fresh claim: local chunks to their end, remote ones to their reference."""
+        if not blob:
+            raise StoreLostError(f"the circuits of chunk {self._claim.key} are gone from the store")
         payload = self._payload(blob)
         adapter = self._backend.adapter
         if isinstance(adapter, RemoteProvider):
@@ -124,27 +143,51 @@ class Step:
         claim = self._claim
         if not self._store.intend(claim):
             return self._finish(ChunkStatus.CANCELLED)
+        if claim.fence > 1 and adapter.capabilities.find:
+            # An earlier claim may have reached the provider after all.
+            try:
+                known = adapter.find(claim.tag)
+            except Exception as error:  # noqa: BLE001  (whatever it is, nobody knows yet)
+                return self._doubt(error)
+            if known:
+                return self._submitted(known[0])
         try:
-            # A later claim follows an earlier one that may have reached the provider after all.
-            known = adapter.find(claim.tag) if claim.fence > 1 and adapter.capabilities.find else []
-            reference = (
-                known[0]
-                if known
-                else adapter.submit(payload, tag=claim.tag, options=self._job_set.options)
-            )
+            reference = adapter.submit(payload, tag=claim.tag, options=self._job_set.options)
         except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
             return self._submission_failed(error)
+        try:
+            return self._submitted(reference)
+        except StaleFenceError:
+            self._disown(adapter, reference)
+            raise
+
+    def _submitted(self, reference: JobReference) -> Outcome:
         self._store.submitted(
-            claim,
+            self._claim,
             reference,
             backend=self._backend.alias,
             poll_after_seconds=FIRST_POLL_SECONDS,
         )
         return Outcome(ChunkStatus.SUBMITTED, f"job {reference.job_id}")
 
+    def _disown(self, adapter: RemoteProvider, reference: JobReference) -> None:
+        """Cancel a job that came too late: another claim has the chunk, and its own job."""
+        [record] = self._store.chunks([self._claim.key])
+        if record.reference == reference:
+            return
+        _log.error(
+            "chunk %s: job %s came after its claim was taken over; cancelling it",
+            self._claim.key,
+            reference.job_id,
+        )
+        adapter.cancel(reference)
+
     def _submission_failed(self, error: Exception) -> Outcome:
         if self._backend.adapter.classify(error) is not FailureKind.UNCERTAIN:
             return self._retry_or_fail(error, where="submit")
+        return self._doubt(error)
+
+    def _doubt(self, error: Exception) -> Outcome:
         record = ErrorRecord.of(error, kind=FailureKind.UNCERTAIN, where="submit")
         self._store.doubt(self._claim, backend=self._backend.alias, error=record)
         return Outcome(ChunkStatus.IN_DOUBT, record.message)
@@ -172,7 +215,7 @@ class Step:
         record = ErrorRecord.of(error, kind=kind, where="collect")
         tries = chunk.tries.get("collect", 0) + 1
         # Whatever the kind, the job has run and is paid for: its result is worth some attempts.
-        if kind is FailureKind.FATAL or tries >= MAX_TRIES:
+        if kind is FailureKind.FATAL or tries >= MAX_COLLECT_TRIES:
             return self._fail(record)
         delay = _delay_seconds(error, tries)
         self._store.reopen(
@@ -242,4 +285,4 @@ def claim_of(record: ChunkRecord) -> Claim:
 
 def _delay_seconds(error: Exception, tries: int) -> float:
     wish = error.retry_after_seconds if isinstance(error, ProviderError) else None
-    return jittered(max(wish or 0.0, backoff_seconds(tries)))
+    return max(wish or 0.0, jittered(backoff_seconds(tries)))

@@ -11,7 +11,8 @@ from worker.app import backends, settings
 from worker.liveness import Heartbeat
 from worker.recovery import Recovery
 from worker.tasks import CeleryDispatcher
-from worker.watcher import Pace, Watcher
+from worker.watched import Pace, Watch
+from worker.watcher import Watcher
 
 _JOIN_SECONDS = 8.0
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def watch(stop: threading.Event) -> None:
             poll_min_seconds=table.poll_min_seconds or settings.poll_min_seconds,
             poll_max_seconds=table.poll_max_seconds or settings.poll_max_seconds,
         )
-        watcher = Watcher(store, backend, dispatcher, pace)
+        watcher = Watcher(Watch(store, backend, dispatcher, pace))
         threads.append(threading.Thread(target=watcher.run, args=(stop,), name=f"watch-{alias}"))
     for thread in threads:
         thread.daemon = True

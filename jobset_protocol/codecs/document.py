@@ -62,8 +62,12 @@ def pack_document(value: Any) -> bytes:
 def _find_offender(value: Any, error: Exception) -> tuple[str, Exception]:
     """Return the path of the innermost value that cannot be stored, and why."""
     path = ""
-    for _ in range(_MAX_PATH_STEPS):  # a list may hold itself
+    outer: set[int] = set()
+    for _ in range(_MAX_PATH_STEPS):
+        outer.add(id(value))
         for step, child in _children(value):
+            if id(child) in outer:  # a list may hold itself
+                continue
             try:
                 pack_values(child)
             except _UNSTORABLE as child_error:

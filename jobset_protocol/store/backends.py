@@ -158,10 +158,11 @@ class RedisBackends(RedisServer):
             text(alias): BackendSpec(**json.loads(spec))
             for alias, spec in self.client.hgetall(keys.BACKENDS).items()
         }
+        workers = self.workers()
         for alias, spec in specs.items():
             readers = [
                 int(worker.versions["qpy"])
-                for worker in self.workers()
+                for worker in workers
                 if alias in worker.backends and "qpy" in worker.versions
             ]
             if readers:

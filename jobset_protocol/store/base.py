@@ -107,11 +107,19 @@ class SetStore(Protocol):
         ...
 
     def counts(self, set_id: str) -> dict[ChunkStatus, int]:
-        """Read how many chunks have each status; one read whatever the size."""
+        """Read how many chunks have each status; one read whatever the size.
+
+        Raises:
+            JobSetNotFoundError: There is no such set.
+        """
         ...
 
     def chunks(self, keys: Iterable[ChunkKey]) -> list[ChunkRecord]:
-        """Read chunk records in one pipeline, in the order of ``keys``."""
+        """Read chunk records in one pipeline, in the order of ``keys``.
+
+        Raises:
+            JobSetNotFoundError: A chunk's set is not there; names it.
+        """
         ...
 
     def payload(self, key: ChunkKey) -> bytes:
@@ -169,7 +177,8 @@ class ChunkStore(Protocol):
             into: CLAIMED, or RUNNING for a local provider, whose claim starts the run.
 
         Returns:
-            ``None`` when there is nothing to do: already claimed, final, or cancelled.
+            The claim and the payload, empty when it is gone from the store; ``None`` when there
+            is nothing to do: already claimed, final, or cancelled.
         """
         ...
 

@@ -10,7 +10,6 @@ from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, 
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.records import encode_error, encode_reference, text
 from jobset_protocol.store.server import LOST, RedisServer, translated
-from jobset_protocol.store.sets import required_payload
 
 _STALE = b"stale"
 _HELD = b"held"
@@ -78,15 +77,15 @@ class RedisChunks(RedisServer):
         if taken is None:
             return None
         _refuse_lost(taken)
-        return Claim(key, int(taken[0]), owner, int(taken[1])), required_payload(key, payload)
+        return Claim(key, int(taken[0]), owner, int(taken[1])), payload or b""
 
     @translated
     def claim_collection(
         self, key: ChunkKey, *, backend: str, owner: str, lease_seconds: float
     ) -> Claim | None:
         """See :meth:`ChunkStore.claim_collection`."""
-        arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
-                     _ENDED_AT_PROVIDER, ChunkStatus.COLLECTING.code, self._epoch or ""]  # fmt: skip
+        codes = (_ENDED_AT_PROVIDER, ChunkStatus.COLLECTING.code)
+        arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds, *codes, self._epoch or ""]
         taken = self.scripts.call("claim", self._keys(key), arguments)
         if taken is None:
             return None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from jobset_protocol.errors import JobSetNotFoundError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
 
@@ -25,7 +26,15 @@ def encode_reference(reference: JobReference) -> str:
 
 
 def chunk_record(key: ChunkKey, fields: Mapping[bytes, bytes], code: bytes) -> ChunkRecord:
-    """Put a chunk's hash and its status code together."""
+    """Put a chunk's hash and its status code together.
+
+    Raises:
+        JobSetNotFoundError: The code is empty, because the store has no such set any more.
+    """
+    if not code:
+        raise JobSetNotFoundError(
+            f"job set {key.set_id} is gone from the store: it was deleted, or data was lost"
+        )
 
     def moment(name: bytes) -> float:
         return float(fields.get(name, 0))

@@ -1,6 +1,7 @@
 """Load and call the Lua scripts under ``lua/``, one atomic transition a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -12,7 +13,8 @@ _BACKEND_SCRIPTS = frozenset(
 """Scripts on a backend's keys; all others are a set's and begin with the prelude."""
 
 
-def _sources() -> dict[str, str]:
+@cache
+def _sources() -> Mapping[str, str]:
     folder = resources.files(__package__) / "lua"
     texts = {
         entry.name.removesuffix(".lua"): entry.read_text(encoding="utf-8")

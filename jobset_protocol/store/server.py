@@ -6,11 +6,11 @@ failures become ours, and the checks of version, eviction policy and persistence
 
 import functools
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -38,22 +38,23 @@ LOST = (
     "submitted; see what the provider still runs, then restart workers and clients"
 )
 
+_IN_QUERY = re.compile(r"([?&][^=&]*password=)[^&#]*", re.IGNORECASE)
+_IN_ADDRESS = re.compile(r"^((?:[^/@]*//)?[^:@/]*:).*@", re.DOTALL)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown.
+    """Return a URL, however malformed, that may be shown.
 
     >>> without_password("redis://me:secret@host:6379/0")
     'redis://me:***@host:6379/0'
+    >>> without_password("redis://host:6379/0?password=secret&db=1")
+    'redis://host:6379/0?password=***&db=1'
     """
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+    return _IN_ADDRESS.sub(r"\1***@", _IN_QUERY.sub(r"\1***", url))
 
 
 def translated(method: Callable[P, T]) -> Callable[P, T]:
@@ -125,11 +126,12 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
             retry_on_error=errors,
             protocol=2,
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError):
+        # Without the cause: it may quote a part of a password whose "/" is not escaped.
         raise ConfigurationError(
-            f"{without_password(url)!r} is not a store URL ({error}); "
-            "use redis://host:6379/0, rediss://…, or unix:///path/to/socket"
-        ) from error
+            f"{without_password(url)!r} is not a store URL; use redis://host:6379/0, rediss://…, "
+            "or unix:///path/to/socket, with special characters of a password percent-encoded"
+        ) from None
 
 
 class RedisServer:

@@ -113,6 +113,9 @@ class RedisSets(RedisServer):
     def counts(self, set_id: str) -> dict[ChunkStatus, int]:
         """See :meth:`SetStore.counts`."""
         found = self.client.hgetall(keys.job_set(set_id, "counts"))
+        if not found:
+            self.set_record(set_id)
+            raise StoreLostError(f"the counts of job set {set_id} are gone from the store")
         found.pop(b"left", None)
         return {ChunkStatus.from_code(text(code)): int(n) for code, n in found.items() if int(n)}
 

@@ -96,6 +96,10 @@ class StoreContract:
         with pytest.raises(JobSetNotFoundError):
             store.statuses("0" * 32)
         with pytest.raises(JobSetNotFoundError):
+            store.counts("0" * 32)
+        with pytest.raises(JobSetNotFoundError, match="0" * 32):
+            store.chunks([ChunkKey("0" * 32, 0)])
+        with pytest.raises(JobSetNotFoundError):
             store.cancel_set("0" * 32)
 
     def test_sets_are_found_by_name_newest_first(self, store: Store, alias: str) -> None:
@@ -307,11 +311,22 @@ class StoreContract:
         record = self.chunk(store, claim)
         assert record.status is ChunkStatus.IN_DOUBT
         assert record.doubt_since > 0
-        with pytest.raises(StaleFenceError):
-            store.submitted(
-                claim, JobReference("zombie"), backend=job_set.backend, poll_after_seconds=0
-            )
         store.submitted(doubt, JobReference("j"), backend=job_set.backend, poll_after_seconds=0)
+        assert self.chunk(store, claim).reference == JobReference("j")
+
+    def test_the_call_in_doubt_may_still_bring_its_reference_but_not_a_second_one(
+        self, store: Store, job_set: SetRecord
+    ) -> None:
+        claim = self.claim(store, job_set, lease=LAPSED)
+        store.intend(claim)
+        doubt = store.doubt(claim, backend=job_set.backend)
+        assert doubt is not None
+        store.submitted(claim, JobReference("j"), backend=job_set.backend, poll_after_seconds=0)
+        for late in (claim, doubt):
+            with pytest.raises(StaleFenceError):
+                store.submitted(
+                    late, JobReference("k"), backend=job_set.backend, poll_after_seconds=0
+                )
         assert self.chunk(store, claim).reference == JobReference("j")
 
     def test_a_lost_job_gets_a_new_tag(self, store: Store, job_set: SetRecord) -> None:
@@ -367,9 +382,8 @@ class StoreContract:
     ) -> None:
         claim = self.claim(store, job_set)
         store.cancel_set(job_set.set_id)
-        store.requeue(claim, backend=job_set.backend, counter="")
-        taken = store.claim(claim.key, backend=job_set.backend, owner="w", lease_seconds=LEASE)
-        assert taken is None
+        for _ in range(2):
+            assert store.requeue(claim, backend=job_set.backend, counter="")
         assert store.counts(job_set.set_id) == {ChunkStatus.CANCELLED: 3}
 
     # -- events
@@ -444,6 +458,26 @@ class StoreContract:
         assert (found.role, list(found.backends)) == ("worker", [alias])
         store.depart(f"{alias}-1")
         assert alias in store.backends()
+
+    def test_backends_are_read_at_the_same_cost_however_many(
+        self, store: RedisStore, alias: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        aliases = [f"{alias}-{number}" for number in range(3)]
+        specs = [BackendSpec(name, "aer", local=True, qpy_version=17) for name in aliases]
+        worker = WorkerRecord(alias, "worker", "host", 1, aliases, {"qpy": "13"})
+        store.announce(worker, specs, ttl_seconds=60)
+        reads: list[int] = []
+        read_workers = store.workers
+
+        def counted_workers() -> list[WorkerRecord]:
+            reads.append(1)
+            return read_workers()
+
+        monkeypatch.setattr(store, "workers", counted_workers)
+        found = store.backends()
+        store.depart(alias)
+        assert [found[name].qpy_version for name in aliases] == [13, 13, 13]
+        assert len(reads) == 1
 
     def test_the_epoch_stays(self, store: RedisStore) -> None:
         epoch = store.require_epoch()

@@ -61,4 +61,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = link.__cause__ or link.__context__
+        # Not the context: a client that tried again after a refusal fails for another reason.
+        link = link.__cause__

@@ -1,7 +1,10 @@
 -- SUBMITTING or IN_DOUBT -> SUBMITTED, with the provider's reference.  ARGV: index, fence, reference.
 local index, fence, reference = unpack(ARGV)
 local current = status_at(index)
-if is_stale(fence) then
+-- A doubt raised the fence, but nobody submits again while it lasts: the call that raised it may
+-- still return with the reference.
+local doubted = current == '?' and redis.call('HGET', chunk, 'doubted_fence') == fence
+if is_stale(fence) and not doubted then
   return 'stale'
 end
 if not is_one_of(current, 'I?') then

@@ -15,7 +15,8 @@ from jobset_protocol.store.memory import MemoryStore, memory_store
 from worker.execution import Execution
 from worker.providers.base import Capabilities, Payload, Poll, PollStatus
 from worker.steps import ServedBackend
-from worker.watcher import Pace, Watcher
+from worker.watched import Pace, Watch
+from worker.watcher import Watcher
 
 ALIAS = "device"
 
@@ -54,6 +55,8 @@ class SteeredRemote:
         self.before_submit: Callable[[], None] = lambda: None
         self.after_submit: Callable[[], None] = lambda: None
         self.result_error: Exception | None = None
+        self.find_error: Exception | None = None
+        self.cancel_error: Exception | None = None
         self.failed: Sequence[str] = ()
         self.cancelled: list[JobReference] = []
 
@@ -71,6 +74,8 @@ class SteeredRemote:
 
     def find(self, tag: str) -> list[JobReference]:
         """Look a tag up."""
+        if self.find_error:
+            raise self.find_error
         return [reference for reference, known in self.tags.items() if known == tag]
 
     def poll(self, references: Sequence[JobReference]) -> dict[JobReference, Poll]:
@@ -89,6 +94,8 @@ class SteeredRemote:
 
     def cancel(self, reference: JobReference) -> bool:
         """Cancel at once."""
+        if self.cancel_error:
+            raise self.cancel_error
         self.cancelled.append(reference)
         self.answers[reference] = Poll(PollStatus.CANCELLED)
         return True
@@ -158,7 +165,7 @@ class Bench:
         self.backends = {ALIAS: self.backend}
         self.worker = self.new_worker("w1", lease_seconds)
         pace = Pace(lease_seconds=lease_seconds, poll_min_seconds=0.01, poll_max_seconds=0.01)
-        self.watcher = Watcher(self.store, self.backend, self.dispatcher, pace)
+        self.watcher = Watcher(Watch(self.store, self.backend, self.dispatcher, pace))
 
     def new_worker(self, owner: str, lease_seconds: float = 30.0) -> Execution:
         """Return one more worker."""

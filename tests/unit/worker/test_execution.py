@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobset_protocol.errors import BackendNotFoundError, FailureKind, ProviderError
+from jobset_protocol.errors import BackendNotFoundError, FailureKind, MessageError, ProviderError
 from jobset_protocol.messages import ChunkKey, ChunkRecord
 from jobset_protocol.statuses import ChunkStatus
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
@@ -228,9 +228,64 @@ def test_a_stopping_worker_leaves_a_submission_in_doubt() -> None:
     provider = SteeredRemote()
     bench = Bench(provider)
     [key] = bench.add_set()
-    provider.before_submit = lambda: bench.worker.hand_over(key)
+    seen = []
+
+    def hand_over() -> None:
+        bench.worker.hand_over(key)
+        seen.append(chunk(bench, key).status)
+
+    provider.before_submit = hand_over
     bench.worker.submit_chunk(key)
-    assert chunk(bench, key).status is ChunkStatus.IN_DOUBT
-    bench.make_due()
-    assert chunk(bench, key).status is ChunkStatus.SUBMITTED
+    assert seen == [ChunkStatus.IN_DOUBT]
+    # The call came back after all, and its reference settles the doubt.
+    assert chunk(bench, key).reference in provider.tags
     assert len(provider.tags) == 1
+
+
+def test_a_job_that_comes_after_its_claim_was_taken_over_is_cancelled() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+
+    def sleep_through_the_lease() -> None:
+        provider.before_submit = lambda: None
+        bench.worker.hand_over(key)
+        bench.make_due()  # nothing has the tag: back to the queue
+        assert bench.new_worker("w2").submit_chunk(key).status is ChunkStatus.SUBMITTED
+
+    provider.before_submit = sleep_through_the_lease
+    assert bench.worker.submit_chunk(key).status is None
+    kept = chunk(bench, key).reference
+    assert provider.cancelled == [job for job in provider.tags if job != kept]
+    assert len(provider.cancelled) == 1
+
+
+def test_a_look_up_that_fails_leaves_the_doubt() -> None:
+    provider = SteeredRemote()
+    provider.before_submit = lambda: fail(FailureKind.LIMIT)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    provider.find_error = ProviderError("503", kind=FailureKind.TRANSIENT)
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.IN_DOUBT
+    assert not provider.tags
+
+
+def test_a_chunk_that_its_set_does_not_have_is_refused_and_leaves_no_trace() -> None:
+    bench = Bench(SteeredRemote(), max_pending=1)
+    [key] = bench.add_set()
+    stray = ChunkKey(key.set_id, 999)
+    for step in (bench.worker.submit_chunk, bench.worker.collect_chunk):
+        with pytest.raises(MessageError, match="has no chunk 999"):
+            step(stray)
+    assert bench.store.slots(ALIAS) == ([], [])
+    assert bench.store.scheduled(ALIAS, [stray]) == [False]
+
+
+def test_circuits_that_are_gone_fail_their_chunk_and_say_so() -> None:
+    bench = Bench(SteeredLocal())
+    [key] = bench.add_set()
+    bench.store.client.delete(f"jobset:{{{key.set_id}}}:chunk:0:payload")
+    outcome = bench.worker.submit_chunk(key)
+    assert outcome.status is ChunkStatus.FAILED
+    assert "are gone from the store" in outcome.note

@@ -1,16 +1,18 @@
 """The watcher's rules, one a status, and the recovery sweep."""
 
 import threading
+import time
 from collections.abc import Iterable
 
 import pytest
 
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim
 from jobset_protocol.statuses import ChunkStatus
+from tests.support import wait_until
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
 from worker.providers.base import Payload, Poll, PollStatus
 from worker.recovery import Recovery
-from worker.watcher import MAX_CRASHES
+from worker.rules import MAX_CRASHES
 
 LAPSED = -1.0
 NO_PAYLOAD = Payload([], 0)
@@ -237,9 +239,93 @@ def test_an_unknown_error_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch
         return 0
 
     monkeypatch.setattr(bench.watcher, "attend", lambda stop: fail_once())
+    monkeypatch.setattr("worker.watcher.jittered", lambda seconds: 0.0)
     bench.watcher.run(stop)
     assert len(calls) == 2
     assert chunk(bench, key).status is ChunkStatus.QUEUED
+
+
+def test_a_collection_that_keeps_killing_its_worker_is_set_aside() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    provider.end_all()
+    for _ in range(MAX_CRASHES):
+        bench.store.claim_collection(key, backend=ALIAS, owner="dead", lease_seconds=LAPSED)
+        bench.make_due()
+    record = chunk(bench, key)
+    assert record.status is ChunkStatus.FAILED
+    assert record.error is not None
+    assert record.reference is not None
+    assert record.reference.job_id in record.error.message
+
+
+def test_a_doubt_that_cannot_be_settled_keeps_no_other_chunk_waiting() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    doubted, ended = bench.add_set(2)
+    bench.store.intend(claim(bench, doubted))
+    bench.worker.submit_chunk(ended)
+    provider.end_all()
+    provider.find_error = ZeroDivisionError("strange client")
+    bench.make_due()
+    bench.make_due()
+    assert chunk(bench, doubted).status is ChunkStatus.IN_DOUBT
+    assert set(bench.dispatcher.collects) == {ended}
+
+
+def test_a_cancel_that_fails_is_tried_again() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    bench.store.cancel_set(key.set_id)
+    provider.cancel_error = ZeroDivisionError("strange client")
+    bench.make_due()
+    provider.cancel_error = None
+    bench.make_due()
+    assert chunk(bench, key).status is ChunkStatus.CANCELLED
+
+
+def test_collect_messages_do_not_pile_up_while_no_worker_takes_them() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    keys = bench.add_set(3)
+    for key in keys:
+        bench.worker.submit_chunk(key)
+    provider.end_all()
+    bench.make_due()
+    bench.dispatcher.waiting = 3
+    for _ in range(5):
+        bench.make_due()
+    assert sorted(bench.dispatcher.collects) == keys
+
+
+def test_a_young_job_that_is_not_listed_yet_is_not_lost() -> None:
+    provider = SteeredRemote(find_lag_seconds=60.0)
+    bench = Bench(provider)
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    provider.end_all(PollStatus.LOST)
+    bench.make_due()
+    assert chunk(bench, key).status is ChunkStatus.SUBMITTED
+
+
+def test_leases_are_spared_after_a_time_in_which_nobody_could_extend_them() -> None:
+    bench = Bench(SteeredLocal(), lease_seconds=0.2)
+    [key] = bench.add_set()
+    claim(bench, key)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > 0.15, description="half a lease to pass")
+    bench.make_due()
+    assert chunk(bench, key).status is ChunkStatus.CLAIMED
+
+    def recovered() -> bool:
+        bench.make_due()
+        return chunk(bench, key).status is ChunkStatus.QUEUED
+
+    wait_until(recovered, description="the lapsed claim to be recovered")
 
 
 class TestRecovery:

@@ -1,0 +1,143 @@
+"""What the watcher does with a due chunk that has no job to be polled: one rule a status.
+
+Each rule may be applied twice, and by two watchers: the fence lets one of them act.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from jobset_protocol.errors import FailureKind
+from jobset_protocol.messages import ErrorRecord, JobReference
+from jobset_protocol.statuses import ChunkStatus
+from worker.steps import FIRST_POLL_SECONDS
+from worker.watched import LEAVE, Delay, Watch, WatchedChunk
+
+MAX_CRASHES = 3
+"""Workers that may die under a chunk before it is set aside."""
+
+_log = logging.getLogger(__name__)
+
+
+class Rules:
+    """The rules of one backend."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._store = watch.store
+        self._by_status: Mapping[ChunkStatus, Callable[[WatchedChunk], Delay]] = {
+            ChunkStatus.QUEUED: self._send_again,
+            ChunkStatus.CLAIMED: self._requeue_if_lapsed,
+            ChunkStatus.RUNNING: self._requeue_if_lapsed,
+            ChunkStatus.SUBMITTING: self._doubt_if_lapsed,
+            ChunkStatus.IN_DOUBT: self._settle_doubt,
+            ChunkStatus.COLLECTING: self._reopen_if_lapsed,
+        }
+
+    def apply(self, chunk: WatchedChunk, *, leases_lapse: bool) -> Delay:
+        """Do what the chunk's status asks for.
+
+        Args:
+            chunk: As it was read.
+            leases_lapse: False for a while after the store was away: workers that live could not
+                extend their leases either, and come first.
+        """
+        status = chunk.record.status
+        rule = self._by_status.get(status)
+        if rule is None:
+            return None
+        if not leases_lapse and status not in (ChunkStatus.QUEUED, ChunkStatus.IN_DOUBT):
+            return self._soon
+        return rule(chunk)
+
+    @property
+    def _soon(self) -> float:
+        return self._watch.pace.lease_seconds / 3
+
+    def _send_again(self, chunk: WatchedChunk) -> Delay:
+        # Out of the schedule first: a worker may take the chunk, and write its time, at once.
+        self._store.unschedule(self._watch.alias, [chunk.record.key])
+        self._watch.dispatcher.submit(chunk.job_set, [chunk.record.key.index])
+        return LEAVE
+
+    def _requeue_if_lapsed(self, chunk: WatchedChunk) -> Delay:
+        """Recover a chunk whose worker is gone before it reached the provider."""
+        record = chunk.record
+        crashes = record.tries.get("crash", 0) + 1
+        error = _worker_lost(record.owner, "while it held this chunk", crashes)
+        requeued = self._store.requeue(
+            chunk.claim, backend=self._watch.alias, counter="crash", error=error, lapsed_only=True
+        )
+        if not requeued:
+            return self._soon
+        _log.warning("chunk %s: %s", record.key, error.message)
+        [fresh] = self._store.chunks([record.key])
+        if fresh.status.is_final:
+            # Its set was cancelled meanwhile.
+            return None
+        if crashes >= MAX_CRASHES:
+            # The requeue spent the old fence, so the last holder cannot write any more.
+            self._watch.finish(WatchedChunk(fresh, chunk.job_set), ChunkStatus.FAILED, error)
+            return None
+        self._watch.dispatcher.submit(chunk.job_set, [record.key.index])
+        return LEAVE
+
+    def _doubt_if_lapsed(self, chunk: WatchedChunk) -> Delay:
+        claim = self._store.doubt(chunk.claim, backend=self._watch.alias, lapsed_only=True)
+        return self._soon if claim is None else LEAVE
+
+    def _reopen_if_lapsed(self, chunk: WatchedChunk) -> Delay:
+        """Take up again a collection whose worker is gone, but not for ever."""
+        record = chunk.record
+        crashes = record.tries.get("crash", 0) + 1
+        job = f"while it fetched the result of job {chunk.reference.job_id}"
+        error = _worker_lost(record.owner, job, crashes)
+        reopened = self._store.reopen(
+            chunk.claim, backend=self._watch.alias, counter="crash", error=error, lapsed_only=True
+        )
+        if not reopened:
+            return self._soon
+        if crashes < MAX_CRASHES:
+            return LEAVE
+        [fresh] = self._store.chunks([record.key])
+        self._watch.finish(WatchedChunk(fresh, chunk.job_set), ChunkStatus.FAILED, error)
+        return None
+
+    def _settle_doubt(self, chunk: WatchedChunk) -> Delay:
+        """Look the tag up before anything else; submit again only when it is certainly absent."""
+        provider = self._watch.provider
+        able = provider.capabilities
+        found = provider.find(chunk.claim.tag) if able.find else []
+        if found:
+            self._keep_oldest(chunk, found)
+            return LEAVE
+        # The call that raised the doubt may still return with the reference.
+        waited = self._store.now() - chunk.record.doubt_since
+        if waited < able.find_lag_seconds:
+            return min(able.find_lag_seconds - waited, self._watch.pace.poll_min_seconds)
+        if not able.find and not able.resubmit_in_doubt:
+            error = ErrorRecord(
+                "ProviderError",
+                f"the provider may or may not have job {chunk.claim.tag}, and cannot be asked: "
+                "check its own list of jobs",
+                FailureKind.UNCERTAIN,
+                "submit",
+            )
+            self._watch.finish(chunk, ChunkStatus.UNCERTAIN, error)
+            return None
+        self._store.requeue(chunk.claim, backend=self._watch.alias, counter="")
+        self._watch.dispatcher.submit(chunk.job_set, [chunk.record.key.index])
+        return LEAVE
+
+    def _keep_oldest(self, chunk: WatchedChunk, found: Sequence[JobReference]) -> None:
+        oldest, *others = found
+        self._store.submitted(
+            chunk.claim, oldest, backend=self._watch.alias, poll_after_seconds=FIRST_POLL_SECONDS
+        )
+        for other in others:
+            _log.error("chunk %s has a second job %s; cancelling", chunk.record.key, other.job_id)
+            self._watch.provider.cancel(other)
+
+
+def _worker_lost(owner: str, when: str, crashes: int) -> ErrorRecord:
+    text = f"worker {owner} vanished {when} ({crashes} of {MAX_CRASHES})"
+    return ErrorRecord("WorkerLost", text, FailureKind.TRANSIENT, "run")
