@@ -31,30 +31,35 @@ def message(body: object, **headers: object) -> dict[str, object]:
     }
 
 
+GOOD = [["0" * 32, 0], {}, {}]
 UNREADABLE = [
     "not json at all",
+    "[" * 5000,
     "[]",
     "{}",
     "null",
     '"text"',
-    json.dumps({**message([[], {}, {}]), "body": "!!! not base64 !!!"}),
-    json.dumps({**message([[], {}, {}]), "properties": {}}),
-    json.dumps({**message([[], {}, {}]), "content-type": "application/x-python-serialize"}),
-    json.dumps({**message([[], {}, {}]), "headers": {"task": SUBMIT_TASK}}),
-    json.dumps({**message([[], {}, {}]), "headers": [1, 2]}),
-    json.dumps(message([[], {}, {}], eta="yesterday")),
+    json.dumps({**message(GOOD), "body": "!!! not base64 !!!"}),
+    json.dumps({**message(GOOD), "body": base64.b64encode(b"[" * 5000).decode()}),
+    json.dumps({**message(GOOD), "properties": None}),
+    json.dumps({**message(GOOD), "headers": {"task": SUBMIT_TASK}}),
+    json.dumps({**message(GOOD), "headers": [1, 2]}),
+    json.dumps({**message({"task": ["x"]}), "headers": {}}),
     json.dumps(message("not a list")),
     json.dumps(message([[], {}])),
     json.dumps(message([{}, [], {}])),
+    json.dumps(message([["0" * 32, "1"], {}, {}])),
+    json.dumps(message([[1, 2, 3], {"x": 1}, {}])),
+    json.dumps(message(GOOD, task="os.system")),
 ]
 WRONG = [
+    # Such messages are read, and their tasks fail.
     json.dumps(message([["no-id", 0], {}, {}])),
     json.dumps(message([["0" * 32, -1], {}, {}])),
-    json.dumps(message([["0" * 32, "1"], {}, {}])),
-    json.dumps(message([["0" * 32, 0], {}, {}])),
-    json.dumps(message([[], {}, {}])),
-    json.dumps(message([[1, 2, 3], {"x": 1}, {}])),
-    json.dumps(message([["0" * 32, 0], {}, {}], task="os.system")),
+    json.dumps(message(GOOD)),
+    json.dumps(message(GOOD, stamped_headers=5, stamps=5)),
+    json.dumps(message(GOOD, eta="yesterday", timelimit=9)),
+    json.dumps({**message(GOOD), "content-encoding": 5, "content-type": ["pickle"]}),
 ]
 
 
