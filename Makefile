@@ -35,7 +35,8 @@ test: unit ## Run all tests: units first, then whole systems and faults
 
 unit: $(READY) ## Run the unit tests and the docstrings' examples
 	@echo "== unit =="
-	@$(PYTEST) -q --durations=5 --doctest-modules tests/unit jobset_protocol jobset_client worker
+	@$(PYTEST) -q -n 2 --dist worksteal --durations=5 --doctest-modules \
+	  tests/unit jobset_protocol jobset_client worker jobset_bench
 
 check: $(READY) ## Lint, types, architecture, compose file: what CI asks
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """``jobset bench``."""
 
 import json
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +47,8 @@ def bench(
     """Compare with plain Celery, Dask and one direct Aer call.
 
     Every system gets the same circuits in the same chunks and two worker processes.  Takes
-    about five minutes; --quick about half a minute.
+    about five minutes; --quick about half a minute.  The exit code is 1 when Jobset does not
+    keep one of its promises; --quick does not judge.
     """
     options = BenchOptions(
         quick=quick,
@@ -53,7 +56,7 @@ def bench(
         workloads=tuple(WorkloadName(name) for name in workloads) or tuple(WorkloadName),
     )
     if json_path is not None:
-        _write(json_path, [])
+        _require_writable(json_path)
     interruption = Interruption()
     try:
         with _progress() as progress:
@@ -67,7 +70,10 @@ def bench(
     if quick:
         console.print("Quick sizes: too small to judge by.", style="dim")
     else:
-        console.print(verdicts_table(judge(rows)))
+        verdicts = judge(rows)
+        console.print(verdicts_table(verdicts))
+        if not all(verdict.passed for verdict in verdicts):
+            click.get_current_context().exit(1)
 
 
 class ProgressReporter:
@@ -115,9 +121,30 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _write(path: Path, rows: Sequence[Row]) -> None:
+def _require_writable(path: Path) -> None:
+    """Fail before minutes of measuring rather than after; the file stays as it is."""
+    if path.exists() and not path.is_file():
+        return
     try:
-        text = json.dumps([row.to_dict() for row in rows], indent=2)
-        path.write_text(text + "\n", encoding="utf-8")
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
     except OSError as error:
+        raise click.FileError(str(path), hint=str(error.strerror)) from error
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    """Replace the file at ``path``, whole or not at all; a pipe or device is written to."""
+    text = json.dumps([row.to_dict() for row in rows], indent=2)
+    special = path.exists() and not path.is_file()
+    # A link stays one.
+    target = path.resolve()
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        if special:
+            path.write_text(text + "\n", encoding="utf-8")
+            return
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
         raise click.FileError(str(path), hint=str(error.strerror)) from error

@@ -6,8 +6,8 @@ directory goes on with the job sets that it had.
 """
 
 import json
+import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from jobset_client import supervisor
 from jobset_client.readiness import await_ready
 from jobset_client.supervision import lock
-from jobset_client.supervision.commands import package_root, python_command, python_environment
+from jobset_client.supervision.commands import LONGEST_STOP_SECONDS
 from jobset_client.supervision.directory import ClusterDirectory, default_directory
 from jobset_client.supervision.identity import ProcessIdentity
+from jobset_client.supervision.launch import SupervisorLaunch
 from jobset_client.supervision.leftovers import end, end_leftovers
 from jobset_client.supervision.records import SUPERVISOR, ClusterRecord, Ledger
 from jobset_client.supervision.status import (
@@ -34,22 +34,22 @@ from jobset_protocol.errors import ClusterError, ConfigurationError
 
 __all__ = ["ClusterStatus", "LocalCluster", "ProcessState", "ProcessStatus", "attach_or_start"]
 
+WORKERS = 2
+"""Worker processes of a cluster for which nobody said how many."""
 START_TIMEOUT_SECONDS = 60.0
-_STOP_TIMEOUT_SECONDS = 30.0
-"""Above what the supervisor allows its processes together."""
+_STOP_TIMEOUT_SECONDS = LONGEST_STOP_SECONDS + 5.0
 _LAUNCH_AGAIN_SECONDS = 0.2
-_OTHER_STORES = ("JOBSET_URL", "JOBSET_BROKER_URL", "JOBSET_CONFIG")
-"""Settings that mean some other cluster."""
+_log = logging.getLogger(__name__)
 
 
 class LocalCluster:
     """A server, workers and a watcher on this machine.
 
     As a context manager it stops what it started, and leaves alone a cluster that it found
-    alive.
+    alive; that one's settings stay, and a warning tells of the ones asked for in vain.
 
     Args:
-        workers: Processes that run chunks, at least 1.
+        workers: Processes that run chunks, at least 1; by default two.
         name: Which of this user's clusters, when ``directory`` is not given.
         directory: Where the cluster lives; by default below the XDG state home.
         config: TOML file that names the backends; by default ``aer``, ``fake`` and
@@ -72,7 +72,7 @@ class LocalCluster:
 
     def __init__(
         self,
-        workers: int = 2,
+        workers: int | None = None,
         *,
         name: str = "local",
         directory: str | os.PathLike[str] | None = None,
@@ -86,7 +86,7 @@ class LocalCluster:
                 "a local cluster runs on Linux and macOS only: give the URL of a Redis or Valkey "
                 "server, JobManager('redis://…') or JOBSET_URL"
             )
-        if workers < 1:
+        if workers is not None and workers < 1:
             raise ConfigurationError(f"a cluster needs at least 1 worker process, not {workers}")
         if config is not None and not Path(config).is_file():
             raise ConfigurationError(f"there is no configuration file {os.fspath(config)!r}")
@@ -98,6 +98,7 @@ class LocalCluster:
         self._environment = dict(environment or {})
         self._timeout_seconds = timeout_seconds
         self._own: ProcessIdentity | None = None
+        self._warned = False
 
     def __repr__(self) -> str:
         return f"<LocalCluster {str(self.directory)!r}>"
@@ -127,7 +128,7 @@ class LocalCluster:
             ClusterError: The cluster does not run.
         """
         record = ClusterRecord.read(self._layout.record)
-        if record is None:
+        if record is None or not record.supervisor.is_alive:
             raise ClusterError(f"no cluster runs in {self.directory}: start it with `jobset up`")
         return record.url
 
@@ -150,18 +151,22 @@ class LocalCluster:
         deadline = time.monotonic() + self._timeout_seconds
         self._layout.prepare()
         while True:
-            record, launched = self._attach_or_launch(deadline)
-            if launched:
-                self._own = record.supervisor
+            record: ClusterRecord | None = None
+            launch = self._launch(deadline)
             try:
+                record = self._attach_or_launch(launch, deadline)
+                if launch.succeeded:
+                    self._own = record.supervisor
+                else:
+                    self._warn_of_differences(record)
                 # A cluster that has been up for longer than a start takes is taken as it is: its
                 # users may want what it holds even when its workers are in trouble.
                 if time.time() - record.started_at < self._timeout_seconds:
                     await_ready(self._layout, record, deadline)
             except BaseException as error:
-                if launched:
+                if launch.succeeded:
                     self.stop()
-                elif isinstance(error, ClusterError) and not record.supervisor.is_alive:
+                elif isinstance(error, ClusterError) and record and not record.supervisor.is_alive:
                     continue  # it was found in the moment of its end
                 raise
             return self
@@ -191,50 +196,43 @@ class LocalCluster:
         finally:
             os.close(held)
 
-    def _attach_or_launch(self, deadline: float) -> tuple[ClusterRecord, bool]:
-        """Return how to reach the cluster once its server answers, and whether this started it."""
-        launched = False
+    def _launch(self, deadline: float) -> SupervisorLaunch:
+        workers = WORKERS if self._workers is None else self._workers
+        arguments = ["--workers", str(workers)]
+        arguments += ["--config", str(self._config)] if self._config else []
+        arguments += [] if self._fake is None else ["--fake", self._fake]
+        return SupervisorLaunch(self._layout, arguments, self._environment, deadline)
+
+    def _attach_or_launch(self, launch: SupervisorLaunch, deadline: float) -> ClusterRecord:
+        """Return how to reach the cluster once its server answers."""
         while (record := living_record(self._layout)) is None:
-            if self._launch(deadline):
-                launched = True
-            elif time.monotonic() > deadline:
+            if launch.run():
+                continue
+            if time.monotonic() > deadline:
                 raise ClusterError(
                     f"another process holds {self._layout.lock}, but no cluster answers there: "
                     "it may be stopping, or belong to another machine or container"
                 )
-            else:
-                time.sleep(_LAUNCH_AGAIN_SECONDS)
-        return record, launched
+            time.sleep(_LAUNCH_AGAIN_SECONDS)
+        return record
 
-    def _launch(self, deadline: float) -> bool:
-        """Start a supervisor; False when the directory has one already."""
-        left_seconds = max(1.0, deadline - time.monotonic())
-        arguments = ["--directory", str(self.directory), "--workers", str(self._workers)]
-        arguments += ["--timeout-seconds", str(left_seconds)]
-        arguments += ["--config", str(self._config)] if self._config else []
-        arguments += [] if self._fake is None else ["--fake", self._fake]
-        base = {name: value for name, value in os.environ.items() if name not in _OTHER_STORES}
-        try:
-            answer = subprocess.run(  # noqa: S603 -- the command is ours
-                python_command("jobset_client.supervisor", *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                cwd=self.directory,
-                env=python_environment({**base, **self._environment}, package_root()),
-                start_new_session=True,
-                check=False,
-                timeout=left_seconds + 5.0,
+    def _warn_of_differences(self, record: ClusterRecord) -> None:
+        asked: list[tuple[str, object, object]] = []
+        if self._workers is not None:
+            asked.append(("workers", self._workers, record.workers))
+        if self._config is not None:
+            asked.append(("config", str(self._config), record.config))
+        different = [
+            f"{name} is {there}, not {wanted}" for name, wanted, there in asked if wanted != there
+        ]
+        if different and not self._warned:
+            self._warned = True
+            _log.warning(
+                "the local cluster in %s runs already and is left as it is (%s); "
+                "for other settings stop it first, with `jobset down`",
+                self.directory,
+                "; ".join(different),
             )
-        except subprocess.TimeoutExpired as error:
-            raise ClusterError(
-                f"the local cluster's supervisor did not start; see {self._layout.log(SUPERVISOR)}"
-            ) from error
-        if answer.returncode not in (0, supervisor.ALREADY_RUNNING):
-            raise ClusterError(f"the local cluster cannot be started: {answer.stderr.strip()}")
-        return answer.returncode == 0
 
 
 def _behaviour(fake: bool | Mapping[str, Any]) -> str | None:
@@ -250,7 +248,7 @@ def _behaviour(fake: bool | Mapping[str, Any]) -> str | None:
 
 
 def attach_or_start(
-    workers: int = 2,
+    workers: int | None = None,
     *,
     name: str = "local",
     directory: str | os.PathLike[str] | None = None,

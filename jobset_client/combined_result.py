@@ -1,8 +1,10 @@
 """Put the results of all chunks together into what one unsplit run would have returned."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
@@ -88,5 +90,15 @@ def _agreed(mappings: Sequence[Any]) -> dict[str, Any]:
 
 
 def _equal(one: object, other: object) -> bool:
-    # Arrays have no single truth value; their text is as good a witness here.
-    return repr(one) == repr(other)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        has_nan = one.dtype.kind in "fc"
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=has_nan)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return bool(one == other)

@@ -19,7 +19,12 @@ from jobset_client.managed_job_set import ManagedJobSet
 from jobset_client.report import manager_report
 from jobset_client.settings import ClientSettings
 from jobset_client.submission import Sender, TaskSender
-from jobset_protocol.errors import BackendNotFoundError, ConfigurationError, JobSetNotFoundError
+from jobset_protocol.errors import (
+    BackendNotFoundError,
+    ConfigurationError,
+    JobSetNotFoundError,
+    StoreLostError,
+)
 from jobset_protocol.messages import BackendSpec, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store, connect
@@ -71,7 +76,7 @@ class JobManager:
         self._owner = validation.label("owner", owner)
         self._store = store
         self._sender = sender
-        self._known: dict[str, None] = {}
+        self._known: dict[str, str] = {}
         self._handles: WeakValueDictionary[str, ManagedJobSet] = WeakValueDictionary()
         self._unserved: set[str] = set()
         store.require_fit_server()
@@ -174,7 +179,7 @@ class JobManager:
                 f"{job_set_id!r} is not a job set's id, which has 32 hexadecimal digits"
             )
         job_set = self._handle(self._store.set_record(job_set_id))
-        self._known[job_set_id] = None
+        self._known[job_set_id] = job_set.name()
         if refresh:
             job_set.forget()
         return job_set
@@ -182,17 +187,25 @@ class JobManager:
     def report(self, detailed: bool = True) -> str:
         """Return a report on the sets that this manager ran or retrieved.
 
+        Sets that are gone from the store are named at its end.
+
         Args:
             detailed: Describe every chunk's job; otherwise count them only.
         """
         counts: Counter[ChunkStatus] = Counter()
         details = []
-        for set_id in list(self._known):
-            job_set = self._handles.get(set_id) or self._handle(self._store.set_record(set_id))
-            counts.update(job_set.counts())
-            if detailed:
-                details.append((job_set.record, job_set.chunk_records()))
-        return manager_report(counts, details if detailed else None)
+        gone = {}
+        for set_id, name in list(self._known.items()):
+            try:
+                job_set = self._handles.get(set_id) or self._handle(self._store.set_record(set_id))
+                set_counts = job_set.counts()
+                chunks = job_set.chunk_records() if detailed else []
+            except (JobSetNotFoundError, StoreLostError):
+                gone[set_id] = name
+                continue
+            counts.update(set_counts)
+            details.append((job_set.record, chunks))
+        return manager_report(counts, details if detailed else None, gone)
 
     def backends(self) -> dict[str, BackendSpec]:
         """Return what workers have announced, by alias."""
@@ -210,8 +223,11 @@ class JobManager:
                 f"no backend {shown}: no worker has announced any yet; start one with "
                 "`jobset worker`, or a local cluster with `jobset up`"
             )
+        hint = ""
+        if "aer" in specs and type(backend).__module__.partition(".")[0] == "qiskit_aer":
+            hint = ": use the alias 'aer', the simulator of the workers"
         raise BackendNotFoundError(
-            f"no backend {shown}; workers have announced: {', '.join(sorted(specs))}"
+            f"no backend {shown}{hint}; workers have announced: {', '.join(sorted(specs))}"
         )
 
     def _warn_if_unserved(self, alias: str) -> None:
@@ -233,7 +249,7 @@ class JobManager:
             job_set = ManagedJobSet(self._store, record, names)
             self._handles[record.set_id] = job_set
         if names is not None:
-            self._known[record.set_id] = None
+            self._known[record.set_id] = record.name
         return job_set
 
 

@@ -6,7 +6,7 @@ from qiskit.result import Result
 from jobset_client.chunk_job import ChunkJob
 from jobset_client.chunk_results import ResultCache
 from jobset_client.chunk_view import ChunkView, failure, submit_failure
-from jobset_protocol.errors import InvalidStateError, ProviderError, ResultNotAvailableError
+from jobset_protocol.errors import ProviderError, ResultNotAvailableError
 from jobset_protocol.messages import ChunkRecord
 from jobset_protocol.statuses import ChunkStatus
 
@@ -88,6 +88,4 @@ class ManagedJob:
         Raises:
             InvalidStateError: Always.
         """
-        raise InvalidStateError(
-            "one chunk cannot be cancelled alone: ManagedJobSet.cancel cancels the whole set"
-        )
+        self._job.cancel()

@@ -12,6 +12,7 @@ from jobset_protocol.store import connect
 
 _POLL_SECONDS = 0.02
 _RESTARTS_THAT_FAIL_A_START = 3
+_STOPPED = "the local cluster was stopped while it started: start it again with `jobset up`"
 
 
 def await_ready(directory: ClusterDirectory, record: ClusterRecord, deadline: float) -> None:
@@ -31,6 +32,8 @@ def await_ready(directory: ClusterDirectory, record: ClusterRecord, deadline: fl
             try:
                 announced = store.workers()
             except StoreError as error:
+                if ClusterRecord.read(directory.record) is None:
+                    raise ClusterError(_STOPPED) from error
                 raise ClusterError(f"the local cluster's server failed: {error}") from error
             ledger = Ledger.read(directory.ledger)
             missing = [
@@ -63,8 +66,8 @@ def _refuse_hopeless(
 ) -> None:
     process = ledger.named(name)
     if process is None:
-        reason = "was stopped"
-    elif process.restarts >= _RESTARTS_THAT_FAIL_A_START:
+        raise ClusterError(_STOPPED)
+    if process.restarts >= _RESTARTS_THAT_FAIL_A_START:
         reason = "keeps dying"
     elif time.monotonic() > deadline:
         reason = "did not get ready in time"

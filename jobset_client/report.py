@@ -1,4 +1,7 @@
-"""The text of reports, laid out as the original did."""
+"""The text of reports, laid out as the original did.
+
+Names and a provider's messages come from anywhere: control characters are replaced visibly.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,6 +10,7 @@ from qiskit.providers import JobStatus
 
 from jobset_client.chunk_job import job_name
 from jobset_client.chunk_view import failure, job_id, submit_failure
+from jobset_client.printable import safe
 from jobset_protocol.messages import ChunkRecord, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 
@@ -34,18 +38,20 @@ def set_report(
     ]
     if chunks is not None:
         lines += ["", "Detail report:", *detail_lines(job_set, chunks)]
-    return "\n".join(lines)
+    return _text(lines)
 
 
 def manager_report(
     counts: Mapping[ChunkStatus, int],
     details: Sequence[tuple[SetRecord, Sequence[ChunkRecord]]] | None,
+    gone: Mapping[str, str],
 ) -> str:
     """Describe all sets of a manager.
 
     Args:
         counts: Status → chunks, over all sets.
         details: Each set with its chunks, for a detailed report; ``None`` for a summary.
+        gone: Id → name of the sets that the store has no more.
     """
     lines = ["Summary report:", *summary_lines(counts)]
     if details is not None:
@@ -53,7 +59,10 @@ def manager_report(
         for job_set, chunks in details:
             lines.append(f"  Job set name: {job_set.name}, ID: {job_set.set_id}")
             lines += detail_lines(job_set, chunks)
-    return "\n".join(lines)
+    if gone:
+        lines += ["", "Gone from the store:"]
+        lines += [f"  Job set name: {name}, ID: {set_id}" for set_id, name in gone.items()]
+    return _text(lines)
 
 
 def summary_lines(counts: Mapping[ChunkStatus, int]) -> list[str]:
@@ -122,4 +131,10 @@ def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | Non
             f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}, {job}:"
         )
         lines += [f"  {line}" for line in error.message.split("\n")]
-    return "\n".join(lines) or None
+    return _text(lines) or None
+
+
+def _text(lines: Sequence[str]) -> str:
+    """Join lines, some of which hold line breaks, into text that cannot steer a terminal."""
+    whole = "\n".join(lines).replace("\r\n", "\n")
+    return "\n".join(safe(line.expandtabs()) for line in whole.split("\n"))

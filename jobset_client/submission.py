@@ -17,8 +17,9 @@ from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 
 from jobset_protocol import keys
-from jobset_protocol.errors import StoreUnavailableError
+from jobset_protocol.errors import ConfigurationError, StoreUnavailableError
 from jobset_protocol.messages import SUBMIT_TASK, SetRecord, task_summary
+from jobset_protocol.store import without_password
 
 _MESSAGES_PER_BATCH = 500
 _PATIENCE_SECONDS = 4.0
@@ -50,9 +51,13 @@ class TaskSender:
 
     Args:
         broker_url: Where to; kombu's spelling.
+
+    Raises:
+        ConfigurationError: kombu has no transport for the URL.
     """
 
     def __init__(self, broker_url: str) -> None:
+        _require_transport(broker_url)
         self._url = broker_url
         self._app = Celery("jobset-client", set_as_current=False, fixups=[])
         self._origin = anon_nodename()
@@ -124,6 +129,18 @@ class TaskSender:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
+
+
+def _require_transport(broker_url: str) -> None:
+    try:
+        if "://" not in broker_url:
+            raise ValueError("it names no scheme")
+        Connection(broker_url)
+    except (ValueError, LookupError, ImportError):
+        raise ConfigurationError(
+            f"{without_password(broker_url)!r} is not the URL of a broker that can be used here; "
+            "give one such as redis://host:6379/0 or amqp://host"
+        ) from None
 
 
 def _transport_options(broker_url: str) -> dict[str, object]:

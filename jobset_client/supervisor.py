@@ -180,8 +180,9 @@ class Supervisor:
     def _stop_together(self, children: Sequence[Child]) -> None:
         for child in children:
             child.ask_to_stop()
+        asked_at = time.monotonic()
         for child in children:
-            deadline = time.monotonic() + child.spec.stop_seconds
+            deadline = asked_at + child.spec.stop_seconds
             while child.is_running and time.monotonic() < deadline:
                 if child.reap() is None:
                     self._wakeups.sleep(max(0.0, deadline - time.monotonic()))

@@ -18,6 +18,7 @@ from jobset_protocol.errors import (
 from jobset_protocol.messages import BackendSpec
 
 MOST_LABEL_CHARACTERS = 200
+MOST_TAGS = 100
 _LINE_BREAKING = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories that would break a line of a report, or cannot be stored."""
 
@@ -110,13 +111,16 @@ def tags(job_tags: object) -> tuple[str, ...]:
     """Return the tags, each once.
 
     Raises:
-        ConfigurationError: Not a list of strings that are fit.
+        ConfigurationError: Not a list of strings that are fit, or too many.
     """
     if job_tags is None:
         return ()
     if isinstance(job_tags, str | bytes | Mapping) or not isinstance(job_tags, Iterable):
         raise ConfigurationError(f"job_tags must be a list of strings, not {job_tags!r}")
-    return tuple(dict.fromkeys(label(f"job_tags[{i}]", tag) for i, tag in enumerate(job_tags)))
+    found = tuple(dict.fromkeys(label(f"job_tags[{i}]", tag) for i, tag in enumerate(job_tags)))
+    if len(found) > MOST_TAGS:
+        raise ConfigurationError(f"job_tags holds {len(found)} tags; at most {MOST_TAGS} may be")
+    return found
 
 
 def share_level(job_share_level: object) -> None:
@@ -142,16 +146,18 @@ def run_options(run_config: Mapping[str, Any], spec: BackendSpec) -> dict[str, A
             "parameter_binds belong to single circuits and cannot be split: bind them before, "
             "with circuit.assign_parameters(values)"
         )
-    options = {name: _plain(value) for name, value in run_config.items()}
-    for name, value in options.items():
+    options: dict[str, Any] = {}
+    for name, value in run_config.items():
         try:
-            encode_document({name: value})
-        except (CodecError, TypeError, ValueError, OverflowError) as error:
+            options[name] = _plain(value)
+            encode_document({name: options[name]})
+        except (CodecError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidOptionsError(
                 f"the option {name!r} cannot travel to a worker ({error}): give numbers, strings, "
                 "lists and dicts only, or configure it with the worker's backend"
             ) from error
     _require_shots(options.get("shots"), spec)
+    _require_seed(options.get("seed_simulator"))
     return options
 
 
@@ -164,6 +170,16 @@ def _require_shots(shots: object, spec: BackendSpec) -> None:
     if spec.max_shots is not None and count > spec.max_shots:
         raise InvalidOptionsError(
             f"shots={count} is more than backend {spec.alias!r} allows ({spec.max_shots})"
+        )
+
+
+def _require_seed(seed: object) -> None:
+    if seed is None:
+        return
+    number = _integer(seed)
+    if number is None or number < 0:
+        raise InvalidOptionsError(
+            f"seed_simulator must be an integer of at least 0, or None, not {seed!r}"
         )
 
 

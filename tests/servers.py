@@ -49,6 +49,16 @@ class ValkeyServer:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Make it silent, as a machine without memory or network would be."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Crash it and start it again on the same directory."""
         self.kill()

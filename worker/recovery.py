@@ -111,9 +111,16 @@ class Recovery:
         max_pending = backend.max_pending or NO_LIMIT
         holders, waiting = self._store.slots(backend.alias)
         woken = []
-        for record in self._store.chunks([*holders, *waiting]):
-            if record.status.is_final:
-                woken += self._store.release_slot(backend.alias, record.key)
+        for key in [*holders, *waiting]:
+            if self._is_over(key):
+                woken += self._store.release_slot(backend.alias, key)
         woken += self._store.wake_waiting(backend.alias, max_pending=max_pending)
         for key in woken:
             self._dispatcher.submit(self._store.set_record(key.set_id), [key.index])
+
+    def _is_over(self, key: ChunkKey) -> bool:
+        try:
+            [record] = self._store.chunks([key])
+        except JobSetNotFoundError:
+            return True
+        return record.status.is_final

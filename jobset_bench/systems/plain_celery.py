@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
-from celery import group
+from celery import group, states
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from jobset_bench.chunk_work import encode
@@ -93,7 +93,11 @@ class PlainCelerySender(SendingSystem):
 
     def statuses(self) -> Sequence[object]:
         """See :meth:`SendingSystem.statuses`."""
-        return [result.state for result in self._sent.results]
+        backend = self._app.backend
+        found = backend.mget([backend.get_key_for_task(task.id) for task in self._sent.results])
+        return [
+            states.PENDING if not meta else backend.decode_result(meta)["status"] for meta in found
+        ]
 
     def _drop_sent(self) -> None:
         self._sent = None

@@ -37,6 +37,9 @@ def read_circuits(path: Path) -> list[QuantumCircuit]:
     """
     circuits = _read(path)
     for index, circuit in enumerate(circuits):
+        if not circuit.data:
+            which = "" if len(circuits) == 1 else f"circuit {index} "
+            raise _unreadable(path, f"{which}has no instructions: there is nothing to run")
         if _DEFAULT_NAME.fullmatch(circuit.name):
             circuit.name = path.stem if len(circuits) == 1 else f"{path.stem}_{index}"
     return circuits
@@ -44,20 +47,22 @@ def read_circuits(path: Path) -> list[QuantumCircuit]:
 
 def _read(path: Path) -> list[QuantumCircuit]:
     try:
-        if path.stat().st_size > _LIMITS.max_bytes:
-            raise _unreadable(path, f"it is larger than {_LIMITS.max_bytes >> 20} MiB")
-        data = path.read_bytes()
+        # Once: a pipe gives its content to the first who reads it, and has no size.
+        with path.open("rb") as file:
+            data = file.read(_LIMITS.max_bytes + 1)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
+    if len(data) > _LIMITS.max_bytes:
+        raise _unreadable(path, f"it is larger than {_LIMITS.max_bytes >> 20} MiB")
     if data.startswith(_QPY_MAGIC) or path.suffix == ".qpy":
         return _read_qpy(path, data)
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _unreadable(path, "it is neither QPY nor text") from error
     version = _qasm_version(path, text)
     if version == 2:
-        return [_read_qasm2(path)]
+        return [_read_qasm2(path, text)]
     if version == 3:
         return [_read_qasm3(path, text)]
     raise _unreadable(
@@ -66,24 +71,25 @@ def _read(path: Path) -> list[QuantumCircuit]:
 
 
 def _qasm_version(path: Path, text: str) -> int | None:
-    stated = _QASM_VERSION.match(_COMMENTS.sub("", text.removeprefix("\ufeff")))
+    stated = _QASM_VERSION.match(_COMMENTS.sub("", text))
     if stated:
         return int(stated[1])
     # Version 3 may leave the statement out.
     return {".qasm3": 3, ".qasm2": 2}.get(path.suffix)
 
 
-def _read_qasm2(path: Path) -> QuantumCircuit:
+def _read_qasm2(path: Path, text: str) -> QuantumCircuit:
     try:
         # As QuantumCircuit.from_qasm_file does: also what qiskit itself writes is read back.
-        return qasm2.load(
-            path,
+        return qasm2.loads(
+            text,
             include_path=qasm2.LEGACY_INCLUDE_PATH,
             custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )
     except qasm2.QASM2ParseError as error:
-        raise _unreadable(path, error.message) from error
+        message = error.message.replace("<input>", path.name, 1)
+        raise _unreadable(path, safe(message)) from error
 
 
 def _read_qasm3(path: Path, text: str) -> QuantumCircuit:

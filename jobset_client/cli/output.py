@@ -1,6 +1,8 @@
 """Where output goes: tables and JSON to standard output, all other words to standard error."""
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -38,8 +40,19 @@ def say(message: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Write a JSON document to standard output; what is not ASCII is escaped."""
-    click.echo(json.dumps(document, indent=2, default=str))
+    """Write a JSON document to standard output; what is not ASCII is escaped.
+
+    JSON has no NaN and no infinity: both are ``null``.
+    """
+    click.echo(json.dumps(_finite(document), indent=2, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Rows:

@@ -3,23 +3,20 @@
 import math
 import time
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+from jobset_client.printable import safe
+
+__all__ = [
+    "age",
+    "duration",
+    "plural",
+    "safe",
+    "safe_lines",
+    "short_id",
+    "shortened",
+]
+
 SHORT_ID_CHARACTERS = 12
 """Enough of a set's id to find it again."""
-
-
-def safe(text: object) -> str:
-    r"""Return one line of text that cannot move the cursor, colour the screen or break the line.
-
-    >>> safe("ghz")
-    'ghz'
-    >>> safe("a\x1b[31mb").encode("ascii", "replace")
-    b'a?[31mb'
-    """
-    line = str(text)
-    if line.isprintable():
-        return line
-    return "".join(character if character.isprintable() else _REPLACEMENT for character in line)
 
 
 def safe_lines(text: str) -> str:

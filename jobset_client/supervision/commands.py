@@ -14,6 +14,19 @@ from jobset_client.supervision.records import SERVER
 from jobset_client.supervision.server import server_command
 
 _SITE_DIRECTORIES = ("site-packages", "dist-packages")
+CELERY_ADDRESSES = (
+    "CELERY_BROKER_URL",
+    "CELERY_BROKER_READ_URL",
+    "CELERY_BROKER_WRITE_URL",
+    "CELERY_RESULT_BACKEND",
+)
+"""Celery prefers them to what it is given: another project's broker, then."""
+
+_WRITER_STOP_SECONDS = 12.0
+_PROVIDER_STOP_SECONDS = 3.0
+_SERVER_STOP_SECONDS = 10.0
+LONGEST_STOP_SECONDS = _WRITER_STOP_SECONDS + _PROVIDER_STOP_SECONDS + _SERVER_STOP_SECONDS
+"""What the processes may take together: those of one turn stop at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +90,15 @@ def python_environment(base: Mapping[str, str], package_root: Path) -> dict[str,
     """Return an environment in which a Python process finds the packages beside this one.
 
     An installed package is found anyway; a source tree is put first, so that both sides are
-    of one version.
+    of one version.  Celery's own settings of a broker are left out.
 
     >>> python_environment({"PYTHONPATH": "/a"}, Path("/src"))["PYTHONPATH"]
     '/src:/a'
     >>> python_environment({}, Path("/usr/lib/python3/site-packages"))
     {'PYTHONUNBUFFERED': '1'}
     """
-    environment = {**base, "PYTHONUNBUFFERED": "1"}
+    environment = {name: value for name, value in base.items() if name not in CELERY_ADDRESSES}
+    environment["PYTHONUNBUFFERED"] = "1"
     if package_root.name not in _SITE_DIRECTORIES:
         paths = [str(package_root), *filter(None, [base.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
@@ -99,7 +113,7 @@ def package_root() -> Path:
 def server_spec(plan: ClusterPlan, binary: Path, socket_path: Path) -> ProcessSpec:
     """Describe the server."""
     command = server_command(binary, data=plan.directory.data, socket_path=socket_path)
-    return ProcessSpec(SERVER, command, os.environ, StopTurn.SERVER, stop_seconds=10.0)
+    return ProcessSpec(SERVER, command, os.environ, StopTurn.SERVER, _SERVER_STOP_SECONDS)
 
 
 def python_specs(plan: ClusterPlan, *, url: str, fake_port: int | None) -> list[ProcessSpec]:
@@ -111,8 +125,8 @@ def python_specs(plan: ClusterPlan, *, url: str, fake_port: int | None) -> list[
     worker = python_command("worker", "worker", "--concurrency", str(plan.workers))
     watcher = python_command("worker", "watcher")
     specs = [
-        ProcessSpec("worker", worker, environment, StopTurn.WRITER, stop_seconds=12.0),
-        ProcessSpec("watcher", watcher, environment, StopTurn.WRITER, stop_seconds=12.0),
+        ProcessSpec("worker", worker, environment, StopTurn.WRITER, _WRITER_STOP_SECONDS),
+        ProcessSpec("watcher", watcher, environment, StopTurn.WRITER, _WRITER_STOP_SECONDS),
     ]
     if fake_port is not None:
         service = python_command(
@@ -120,7 +134,9 @@ def python_specs(plan: ClusterPlan, *, url: str, fake_port: int | None) -> list[
             *("--port", str(fake_port), "--directory", str(plan.directory.fake)),
             *("--config", str(plan.directory.fake_behaviour)),
         )
-        specs.append(ProcessSpec("fake", service, environment, StopTurn.PROVIDER, stop_seconds=3.0))
+        specs.append(
+            ProcessSpec("fake", service, environment, StopTurn.PROVIDER, _PROVIDER_STOP_SECONDS)
+        )
     return specs
 
 

@@ -128,6 +128,33 @@ def test_who_attached_leaves_it_alone(running: LocalCluster) -> None:
     assert groups(running.status()) == before
 
 
+def test_who_wants_other_settings_is_told(
+    running: LocalCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    attached = LocalCluster(workers=4, directory=running.directory).start()
+
+    assert "workers is 2, not 4" in caplog.text
+    assert attached.status().workers == 2
+
+
+def test_an_interrupted_start_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given Ctrl-C as soon as the launch is waited for
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupt)
+    cluster = LocalCluster(directory=tmp_path / "cluster")
+
+    with pytest.raises(KeyboardInterrupt):
+        cluster.start()
+
+    # Then what was started is stopped again, and has been there
+    assert cluster.status().processes == ()
+    assert "down" in (cluster.directory / "logs" / "supervisor.log").read_text()
+
+
 def test_a_killed_server_comes_back_with_its_data(running: LocalCluster) -> None:
     # Given a set in the store, and a second in which the server wrote it to the disk
     keep_a_set(running)

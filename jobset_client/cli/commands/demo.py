@@ -83,8 +83,9 @@ def demo_circuits(count: int) -> list[QuantumCircuit]:
 
 
 def _start_cluster(stack: contextlib.ExitStack, workers: int, *, keep: bool) -> None:
-    cluster = LocalCluster(workers)
+    cluster = LocalCluster()
     if not cluster.status().running:
+        cluster = LocalCluster(workers)
         processes = plural(workers, "worker process", "worker processes")
         say(f"Starting a local cluster with {processes}.")
     cluster.start()

@@ -1,5 +1,6 @@
 """``jobset run``."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +16,13 @@ from jobset_client.cli.following import follow, say_reasons
 from jobset_client.cli.output import print_json, say
 from jobset_client.cli.records import set_document
 from jobset_client.cli.text import plural, safe, short_id
+from jobset_client.job_manager import JobManager
 from jobset_client.validation import MOST_LABEL_CHARACTERS
 from jobset_protocol.messages import SetRecord
 from jobset_protocol.store import Store
+
+_RESERVED = frozenset(inspect.signature(JobManager.run).parameters) - {"run_config"}
+"""What cannot be an option, because ``run`` has another argument of that name."""
 
 
 @click.command()
@@ -135,9 +140,7 @@ def _run_options(options: tuple[str, ...], **named: int | None) -> Mapping[str, 
             found[key] = json.loads(value)
         except ValueError:
             found[key] = value
-    reserved = {"experiments", "backend", "name", "max_experiments_per_job", "job_tags"} & set(
-        found
-    )
+    reserved = _RESERVED.intersection(found)
     if reserved:
         raise click.BadParameter(f"{', '.join(sorted(reserved))}: see the other options of run")
     return found

@@ -7,14 +7,12 @@ import click
 
 from jobset_client.cli.output import say
 from jobset_client.cli.text import plural
-from jobset_client.cluster import LocalCluster
-
-_WORKERS = 2
+from jobset_client.cluster import WORKERS, LocalCluster
 
 
 @click.command()
 @click.option(
-    "--workers", type=click.IntRange(min=1), help=f"Worker processes.  [default: {_WORKERS}]"
+    "--workers", type=click.IntRange(min=1), help=f"Worker processes.  [default: {WORKERS}]"
 )
 @click.option(
     "--config",
@@ -27,15 +25,13 @@ def up(workers: int | None, config: Path | None) -> None:
     They stay until `jobset down`, and data survive that.  A cluster that runs already is left as
     it is.
     """
-    cluster = LocalCluster(workers or _WORKERS, config=config).start()
+    cluster = LocalCluster(workers, config=config).start()
     status = cluster.status()
     running = plural(status.workers or 0, "worker process", "worker processes")
     if cluster.started:
         say(f"The local cluster is up, with {running}.  `jobset down` stops it.")
     else:
         say(f"The local cluster was up already, with {running}.")
-        if config is not None or workers not in (None, status.workers):
-            say("It is left as it is: for other settings stop it first, with `jobset down`.")
     click.echo(cluster.url)
     if os.environ.get("JOBSET_URL", cluster.url) != cluster.url:
         say("Note: JOBSET_URL names another store, and other commands use that one.")

@@ -11,6 +11,7 @@ from jobset_bench.row import Row
 from jobset_bench.workloads import WorkloadName
 
 ROW = Row(WorkloadName.STATUSES, "jobset", "client", 10_000, 0.004, 1.0)
+SLOW = Row(WorkloadName.STATUSES, "jobset", "client", 10_000, 0.4, 1.0)
 
 
 class FakeRun:
@@ -18,6 +19,7 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.options: BenchOptions | None = None
+        self.rows = [ROW]
 
     def __call__(self, options: BenchOptions, reporter: Reporter) -> list[Row]:
         self.options = options
@@ -25,7 +27,7 @@ class FakeRun:
         reporter.begin("statuses: jobset")
         reporter.measured("statuses: jobset: 0.0040 s")
         reporter.note("a note with [brackets]")
-        return [ROW]
+        return self.rows
 
 
 @pytest.fixture
@@ -71,6 +73,15 @@ def test_progress_goes_to_standard_error(run: FakeRun) -> None:
     assert "0.0040 s" not in result.stdout
 
 
+@pytest.mark.parametrize(("arguments", "code"), [([], 1), (["--quick"], 0)])
+def test_a_broken_promise_fails_at_full_size_only(
+    run: FakeRun, arguments: list[str], code: int
+) -> None:
+    run.rows = [SLOW]
+
+    assert invoke(*arguments).exit_code == code
+
+
 def test_json_holds_the_rows(run: FakeRun, tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
 
@@ -87,3 +98,25 @@ def test_a_file_that_cannot_be_written_is_told_before_measuring(
     assert result.exit_code == 1
     assert "rows.json" in result.stderr
     assert run.options is None
+
+
+def test_the_last_rows_stay_until_there_are_new_ones(
+    run: FakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(options: BenchOptions, reporter: Reporter) -> list[Row]:
+        raise ZeroDivisionError
+
+    path = tmp_path / "rows.json"
+    path.write_text("old")
+    monkeypatch.setattr(command, "run_bench", fail)
+
+    with pytest.raises(ZeroDivisionError):
+        invoke("--json", str(path))
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_may_go_to_a_device(run: FakeRun) -> None:
+    assert invoke("--json", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()

@@ -9,7 +9,7 @@ from jobset_bench import runner
 from jobset_bench.options import BenchOptions
 from jobset_bench.roster import DASK_HINT
 from jobset_bench.systems.base import RunningSystem, SendingSystem
-from jobset_bench.workloads import Counts, Workload, WorkloadName
+from jobset_bench.workloads import Counts, Sizes, Workload, WorkloadName
 from jobset_protocol.errors import ConfigurationError, JobSetError
 
 
@@ -83,6 +83,14 @@ class Swallowing(SendingSystem):
         return [None] * self._sent
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few circuits, and no search for garbage in all that pytest has loaded."""
+    sizes = Sizes(circuits=30, chunk_size=1, sent_chunks=25)
+    monkeypatch.setattr("jobset_bench.options.QUICK", sizes)
+    monkeypatch.setattr("gc.collect", lambda: 0)
+
+
 def given(monkeypatch: pytest.MonkeyPatch, *systems: RunningSystem) -> None:
     monkeypatch.setattr(runner, "running_systems", lambda name: list(systems))
 
@@ -103,8 +111,8 @@ def test_every_system_warms_up_and_then_runs_once_a_repeat(
     rows = runner.run_bench(options(WorkloadName.INSTANT, repeat=2), reporter)
 
     # Then
-    assert first.sizes == second.sizes == [200, 200] * 2
-    assert [(row.system, row.chunks) for row in rows] == [("jobset", 20), ("celery", 20)]
+    assert first.sizes == second.sizes == [20, 30] * 2
+    assert [(row.system, row.chunks) for row in rows] == [("jobset", 30), ("celery", 30)]
     assert reporter.expected == len(reporter.measurements) == 4
 
 
@@ -121,7 +129,7 @@ def test_another_system_begins_at_each_repeat(monkeypatch: pytest.MonkeyPatch) -
 def test_a_system_that_loses_circuits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, Answering("jobset"), Answering("celery", missing=1))
 
-    with pytest.raises(JobSetError, match="celery returned 199 counts for 200 circuits"):
+    with pytest.raises(JobSetError, match="celery returned 29 counts for 30 circuits"):
         runner.run_bench(options(WorkloadName.INSTANT), Recorder())
 
 
@@ -151,7 +159,7 @@ def test_sending_begins_on_an_empty_server_each_time(monkeypatch: pytest.MonkeyP
     )
 
     assert system.starts == 3
-    assert [(row.workload, row.chunks) for row in rows] == [("enqueue", 500), ("statuses", 500)]
+    assert [(row.workload, row.chunks) for row in rows] == [("enqueue", 25), ("statuses", 25)]
 
 
 def test_statuses_that_are_not_all_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +169,7 @@ def test_statuses_that_are_not_all_there_are_refused(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(runner, "sending_systems", lambda: [Forgetting()])
 
-    with pytest.raises(JobSetError, match="0 statuses of 500 chunks"):
+    with pytest.raises(JobSetError, match="0 statuses of 25 chunks"):
         runner.run_bench(options(WorkloadName.STATUSES), Recorder())
 
 

@@ -12,6 +12,7 @@ from tests.unit.client.support import ListSender, announce, backend
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = memory_store()
+    store.require_epoch()  # as every worker does at its start
     announce(store, backend())
     yield store
     store.close()

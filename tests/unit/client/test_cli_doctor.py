@@ -70,6 +70,14 @@ def test_an_unfit_server_is_a_problem(store: Store, monkeypatch: pytest.MonkeyPa
     assert told(findings, Level.WARNING) == ["it forgets"]
 
 
+def test_a_store_without_an_identity_is_pointed_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "epoch", lambda: None)
+    [warning] = told(list(check_server(store, "redis://here")), Level.WARNING)
+    assert "no identity" in warning
+
+
 def test_a_clock_that_is_wrong_is_pointed_out(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

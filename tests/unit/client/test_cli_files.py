@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def file(tmp_path: Path, name: str, content: str | bytes) -> Path:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def flip(num_qubits: int, *, name: str | None = None) -> QuantumCircuit:
+    circuit = QuantumCircuit(num_qubits, name=name)
+    circuit.x(0)
+    return circuit
 
 
 def qpy_file(tmp_path: Path, *circuits: QuantumCircuit, version: int = 13) -> Path:
@@ -55,12 +62,12 @@ def test_openqasm_3_is_read_or_its_extra_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [13, 17])
 def test_qpy_holds_several_circuits(tmp_path: Path, version: int) -> None:
-    path = qpy_file(tmp_path, QuantumCircuit(1, name="own"), QuantumCircuit(2), version=version)
+    path = qpy_file(tmp_path, flip(1, name="own"), flip(2), version=version)
     assert [circuit.name for circuit in read_circuits(path)] == ["own", "stem_1"]
 
 
 def test_qpy_is_known_by_its_content(tmp_path: Path) -> None:
-    path = qpy_file(tmp_path, QuantumCircuit(1)).rename(tmp_path / "data.bin")
+    path = qpy_file(tmp_path, flip(1)).rename(tmp_path / "data.bin")
     assert [circuit.name for circuit in read_circuits(path)] == ["data"]
 
 
@@ -110,3 +117,26 @@ def test_qpy_that_names_too_many_qubits_is_refused(
     monkeypatch.setattr(circuit_files, "_LIMITS", CircuitLimits(max_qubits=1))
     with pytest.raises(InvalidExperimentsError, match="2 qubits"):
         read_circuits(qpy_file(tmp_path, QuantumCircuit(2), version=17))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_pipe_is_read_once(mark: str) -> None:
+    # Given a pipe, as of `<(…)` or `… | jobset run /dev/stdin`
+    reader, writer = os.pipe()
+    os.write(writer, (mark + QASM2).encode())
+    os.close(writer)
+    # When its circuit is read
+    try:
+        [circuit] = read_circuits(Path(f"/dev/fd/{reader}"))
+    finally:
+        os.close(reader)
+    # Then nothing of it is missing
+    assert dict(circuit.count_ops()) == {"h": 1, "cx": 1}
+
+
+def test_a_circuit_without_instructions_is_refused(tmp_path: Path) -> None:
+    empty = file(tmp_path, "empty.qasm", "OPENQASM 2.0;\nqreg q[2];\n")
+    with pytest.raises(InvalidExperimentsError, match="has no instructions"):
+        read_circuits(empty)
+    with pytest.raises(InvalidExperimentsError, match="circuit 1 has no instructions"):
+        read_circuits(qpy_file(tmp_path, flip(1), QuantumCircuit(2)))

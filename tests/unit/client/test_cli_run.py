@@ -63,6 +63,9 @@ def test_a_single_file_names_the_set(cli: Cli, qasm: Path) -> None:
         ["--option", "shots=1", "--shots", "2"],
         ["--option", "backend=other"],
         ["--option", "name=other"],
+        ["--option", "self=5"],
+        ["--option", "job_share_level=5"],
+        ["--seed", "-1"],
         ["--shots", "0"],
         ["--chunk-size", "-1"],
         ["--name", ""],
@@ -89,6 +92,8 @@ def test_a_broker_that_is_away_is_unavailable(cli: Cli, sender: ListSender, qasm
 
 def test_circuits_that_measure_nothing_are_pointed_out(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "blind.qasm"
-    path.write_text(qasm2.dumps(QuantumCircuit(1)))
+    blind = QuantumCircuit(1)
+    blind.h(0)
+    path.write_text(qasm2.dumps(blind))
     result = cli("run", str(path), "--backend", ALIAS, "--no-wait")
     assert "'blind', cannot have counts" in result.stderr

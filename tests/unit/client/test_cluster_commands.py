@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 import tomllib
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from jobset_client.cluster import LocalCluster
 from jobset_client.supervision.child import Child
 from jobset_client.supervision.commands import (
+    CELERY_ADDRESSES,
+    LONGEST_STOP_SECONDS,
     ClusterPlan,
     ProcessSpec,
     StopTurn,
@@ -17,10 +21,12 @@ from jobset_client.supervision.commands import (
     package_root,
     python_environment,
     python_specs,
+    server_spec,
 )
 from jobset_client.supervision.directory import ClusterDirectory
 from jobset_client.supervision.identity import ProcessIdentity
 from jobset_client.supervision.server import server_binary, server_command
+from jobset_client.supervisor import Supervisor
 from jobset_protocol.errors import ClusterError, ConfigurationError
 from tests.support import wait_until
 
@@ -71,6 +77,27 @@ def test_the_users_own_configuration_and_threads_win(
     assert [spec.name for spec in specs] == ["worker", "watcher", "fake"]
     assert {spec.environment["JOBSET_CONFIG"] for spec in specs} == {str(config)}
     assert {spec.environment["OMP_NUM_THREADS"] for spec in specs} == {"4"}
+
+
+def test_another_projects_broker_does_not_get_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in CELERY_ADDRESSES:
+        monkeypatch.setenv(name, "redis://elsewhere")
+
+    for spec in python_specs(plan(tmp_path), url=URL, fake_port=4711):
+        assert "redis://elsewhere" not in spec.environment.values()
+
+
+def test_the_time_for_a_stop_is_that_of_all_turns_together(tmp_path: Path) -> None:
+    specs = [
+        *python_specs(plan(tmp_path), url=URL, fake_port=4711),
+        server_spec(plan(tmp_path), Path("/bin/valkey"), tmp_path / "valkey.sock"),
+    ]
+    turns = [list(turn) for _, turn in groupby(specs, key=lambda spec: spec.stops)]
+
+    assert [turn[0].stops for turn in turns] == list(StopTurn)
+    assert sum(max(spec.stop_seconds for spec in turn) for turn in turns) == LONGEST_STOP_SECONDS
 
 
 def test_a_worker_folder_of_the_users_is_not_run(tmp_path: Path) -> None:
@@ -214,3 +241,33 @@ def test_killing_a_process_ends_its_whole_group(tmp_path: Path) -> None:
     child.kill()
 
     wait_until(lambda: not identity.is_alive, description="the grandchild's end")
+
+
+class Naps:
+    """Takes the place of the supervisor's wake-ups, which would take pytest's signals."""
+
+    stopping = False
+
+    def sleep(self, seconds: float | None) -> None:
+        time.sleep(min(seconds or 0.0, 0.01))
+
+
+def test_processes_of_one_turn_have_their_time_together(tmp_path: Path) -> None:
+    # Given three processes that do not heed SIGTERM
+    script = "trap '' TERM; echo deaf; while :; do sleep 60; done"
+    children = []
+    for number in range(3):
+        log = tmp_path / f"{number}.log"
+        spec = ProcessSpec("deaf", ("/bin/sh", "-c", script), {}, StopTurn.WRITER, 0.2)
+        children.append(Child(spec, log=log, directory=tmp_path))
+        children[-1].start()
+        wait_until(log.read_text, description="the trap")
+    supervisor = Supervisor(plan(tmp_path), Naps())  # type: ignore[arg-type]
+
+    # When they are stopped together
+    begun = time.monotonic()
+    supervisor._stop_together(children)
+
+    # Then they are killed after the time of one, not of three
+    assert not any(child.is_running for child in children)
+    assert 0.2 <= time.monotonic() - begun < 0.5

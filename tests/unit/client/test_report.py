@@ -3,7 +3,9 @@ import threading
 import pytest
 
 from jobset_client import JobManager, ManagedJobSet
+from jobset_protocol.errors import JobSetNotFoundError
 from jobset_protocol.store import Store
+from jobset_protocol.store.memory import MemoryStore
 from tests.unit.client.support import ALIAS, FakeWorker, circuits
 
 
@@ -133,3 +135,42 @@ def test_the_managers_report_keeps_sets_that_were_let_go(manager: JobManager, st
 
 def test_an_empty_report(manager: JobManager) -> None:
     assert "       Total jobs: 0" in manager.report()
+
+
+def test_control_characters_are_replaced_visibly(
+    worker: FakeWorker, job_set: ManagedJobSet
+) -> None:
+    for index in (0, 2, 3):
+        worker.run(index)
+    worker.fail(1, "\x1b[2Jbad\rgood\r\nsecond\x00 line")
+    for text in (job_set.report(), job_set.error_messages() or ""):
+        assert "\N{REPLACEMENT CHARACTER}[2Jbad\N{REPLACEMENT CHARACTER}good\n" in text
+        assert "second\N{REPLACEMENT CHARACTER} line" in text
+        assert all(line.isprintable() for line in text.split("\n"))
+
+
+def lose(store: MemoryStore, job_set: ManagedJobSet) -> None:
+    for key in store.client.scan_iter(f"*{job_set.job_set_id()}*"):
+        store.client.delete(key)
+
+
+def test_a_set_that_is_gone_is_not_found(store: MemoryStore, job_set: ManagedJobSet) -> None:
+    lose(store, job_set)
+    for detailed in (True, False):
+        with pytest.raises(JobSetNotFoundError, match=job_set.job_set_id()):
+            job_set.report(detailed)
+    with pytest.raises(JobSetNotFoundError, match=job_set.job_set_id()):
+        job_set.jobs()
+
+
+@pytest.mark.parametrize("detailed", [True, False])
+def test_the_managers_report_names_what_is_gone_and_goes_on(
+    manager: JobManager, store: MemoryStore, job_set: ManagedJobSet, detailed: bool
+) -> None:
+    kept = manager.run(circuits(1), ALIAS, name="kept")
+    lose(store, job_set)
+    report = manager.report(detailed)
+    assert "       Total jobs: 1" in report
+    gone = f"Gone from the store:\n  Job set name: flips, ID: {job_set.job_set_id()}"
+    assert report.endswith(gone)
+    assert (f"  Job set name: kept, ID: {kept.job_set_id()}" in report) is detailed

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import ServerReport, Store
 from jobset_protocol.store.memory import MemoryStore
 from tests.unit.client.support import ALIAS, ListSender, announce, backend, circuits
+
+AER = {"__module__": "qiskit_aer.backends.aer_simulator"}
 
 
 class Named:
@@ -78,6 +81,19 @@ def test_a_backend_object_stands_for_its_name(manager: JobManager) -> None:
 def test_an_unknown_backend_lists_the_known(manager: JobManager, unknown: object) -> None:
     with pytest.raises(BackendNotFoundError, match="announced: sim"):
         manager.run(circuits(1), unknown)
+
+
+def test_a_simulator_object_is_pointed_to_the_alias(manager: JobManager, store: Store) -> None:
+    simulator = Named("aer_simulator")
+    with pytest.raises(BackendNotFoundError) as caught:
+        manager.run(circuits(1), simulator)
+    assert "use the alias" not in str(caught.value)
+    announce(store, replace(backend(), alias="aer"))
+    with pytest.raises(BackendNotFoundError, match="'aer_simulator': use the alias 'aer'"):
+        manager.run(circuits(1), type("AerSimulator", (Named,), AER)("aer_simulator"))
+    with pytest.raises(BackendNotFoundError) as caught:
+        manager.run(circuits(1), simulator)
+    assert "use the alias" not in str(caught.value)
 
 
 def test_without_any_backend_it_says_how_to_start_one(sender: ListSender) -> None:

@@ -9,7 +9,7 @@ from kombu import Connection
 from jobset_client import submission
 from jobset_client.submission import TaskSender
 from jobset_protocol import keys
-from jobset_protocol.errors import StoreUnavailableError
+from jobset_protocol.errors import ConfigurationError, StoreUnavailableError
 from jobset_protocol.messages import SUBMIT_TASK, SetRecord
 
 SET_ID = "0" * 31 + "7"
@@ -83,3 +83,10 @@ def test_may_be_closed_twice_and_used_again(sender: TaskSender, job_set: SetReco
     sender.close()
     sender.close()
     sender.send(job_set, range(1))
+
+
+@pytest.mark.parametrize("url", ["garbage://:secret@x", "host:6379", "redis://[bad", "valkey://x"])
+def test_an_unusable_broker_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not the URL of a broker") as caught:
+        TaskSender(url)
+    assert "secret" not in str(caught.value)

@@ -113,3 +113,33 @@ def test_refuses_more_shots_than_the_backend_allows() -> None:
 def test_refuses_parameter_binds_and_says_what_to_do() -> None:
     with pytest.raises(InvalidOptionsError, match="assign_parameters"):
         validation.run_options({"parameter_binds": []}, backend())
+
+
+def test_refuses_options_that_hold_themselves() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(InvalidOptionsError, match="'layout'"):
+        validation.run_options({"layout": endless}, backend())
+
+
+def test_refuses_options_with_tuples_as_keys() -> None:
+    with pytest.raises(InvalidOptionsError, match="'layout'"):
+        validation.run_options({"layout": {(0, 1): 2}}, backend())
+
+
+@pytest.mark.parametrize("seed", ["abc", "5", -1, np.int64(-1), 1.5, True, [1]])
+def test_refuses_bad_seeds(seed: object) -> None:
+    with pytest.raises(InvalidOptionsError, match="seed_simulator"):
+        validation.run_options({"seed_simulator": seed}, backend())
+
+
+@pytest.mark.parametrize("seed", [None, 0, 7, np.uint32(7), np.int64(0)])
+def test_accepts_seeds_of_any_integer_kind(seed: object) -> None:
+    assert validation.run_options({"seed_simulator": seed}, backend()) == {"seed_simulator": seed}
+
+
+def test_caps_the_number_of_tags() -> None:
+    most = [f"tag{number}" for number in range(100)]
+    assert validation.tags([*most, "tag0"]) == tuple(most)
+    with pytest.raises(ConfigurationError, match="101 tags; at most 100"):
+        validation.tags([*most, "one more"])

@@ -5,7 +5,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from itertools import product
 
 import pytest
@@ -27,6 +27,7 @@ MEGABYTE = 1 << 20
 PREFIX = b"JS\x02\x01"
 
 
+@cache
 def bomb(*, states_size: bool = True) -> bytes:
     """A gigabyte of zeros in some 30 kB."""
     compressor = zstd.ZstdCompressor(level=1)

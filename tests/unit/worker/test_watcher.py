@@ -382,6 +382,16 @@ class TestRecovery:
         Recovery(bench.store, bench.backends, bench.dispatcher).sweep()
         assert bench.dispatcher.submits == [waiting]
 
+    def test_the_slot_of_a_set_that_is_gone_is_released(self) -> None:
+        bench = Bench(SteeredRemote(), max_pending=1)
+        [lost], [waiting] = bench.add_set(), bench.add_set()
+        for key in (lost, waiting):
+            bench.worker.submit_chunk(key)
+        for part in ("set", "statuses"):
+            bench.store.client.delete(f"jobset:{{{lost.set_id}}}:{part}")
+        Recovery(bench.store, bench.backends, bench.dispatcher).sweep()
+        assert bench.dispatcher.submits == [waiting]
+
     def test_finished_sets_are_settled(self) -> None:
         bench = Bench(SteeredLocal())
         [key] = bench.add_set()
