@@ -23,6 +23,7 @@ from jobset_protocol.codecs.circuit_limits import (
     CircuitLimits,
     check_programs,
 )
+from jobset_protocol.codecs.directives import carried
 from jobset_protocol.codecs.registry import VERSIONS, CodecId
 from jobset_protocol.errors import (
     CodecError,
@@ -115,7 +116,8 @@ def decode_circuits(blob: bytes, *, limits: CircuitLimits = DEFAULT_LIMITS) -> l
 
 def _dump(circuits: Sequence[QuantumCircuit], version: int) -> bytes:
     buffer = io.BytesIO()
-    qiskit_qpy.dump(circuits, buffer, metadata_serializer=_PlainMetadata, version=version)
+    whole = [carried(circuit) for circuit in circuits]
+    qiskit_qpy.dump(whole, buffer, metadata_serializer=_PlainMetadata, version=version)
     return buffer.getvalue()
 
 

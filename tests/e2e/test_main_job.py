@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
@@ -69,6 +70,35 @@ def test_split_equals_unsplit_whatever_the_number_of_workers(
             circuits, "aer", max_experiments_per_job=9, shots=SHOTS, seed_simulator=SEED
         )
         assert_equal(job_set.results(timeout=100).combine_results(), unsplit)
+
+
+def test_states_and_unitaries_are_those_of_an_unsplit_run(cluster: LocalCluster) -> None:
+    circuits = []
+    for index in range(6):
+        circuit = QuantumCircuit(2, 1, name=f"saving-{index}")
+        circuit.ry(0.4 * (index + 1), 0)
+        circuit.cx(0, 1)
+        if index % 2:
+            circuit.save_unitary()
+        else:
+            circuit.measure(0, 0)
+            circuit.save_statevector()
+            circuit.save_probabilities(label="every shot", pershot=True)
+        circuits.append(circuit)
+    unsplit = AerSimulator().run(circuits, shots=9, seed_simulator=SEED).result()
+    with JobManager(cluster.url) as manager:
+        job_set = manager.run(
+            circuits, "aer", max_experiments_per_job=2, shots=9, seed_simulator=SEED
+        )
+        results = job_set.results(timeout=100)
+        assert job_set.statuses() == [JobStatus.DONE] * 3, job_set.error_messages()
+        for index in (1, 3, 5):
+            assert results.get_unitary(index) == unsplit.get_unitary(index)
+        for index in (0, 2, 4):
+            assert results.get_statevector(index) == unsplit.get_statevector(index)
+            every_shot = results.data(index)["every shot"]
+            np.testing.assert_array_equal(every_shot, unsplit.data(index)["every shot"])
+            assert len(every_shot) == 9
 
 
 def test_a_remote_set_goes_from_submission_to_result(cluster: LocalCluster) -> None:

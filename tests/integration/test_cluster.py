@@ -227,7 +227,7 @@ def test_a_killed_supervisor_leaves_nothing_that_hinders_the_next_start(
         # Then all processes are new, none of the old is left, and the set is there
         assert second.started
         assert groups(second.status()).isdisjoint(groups(before))
-        assert alive_in(groups(before)) == []
+        wait_until(lambda: not alive_in(groups(before)), description="the old processes to end")
         assert kept_names(second) == b"names"
 
 

@@ -16,10 +16,12 @@ it does not enforce (idle qubits are dropped, Clifford circuits may be any width
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from qiskit.exceptions import QiskitError
 from qiskit.result import Result
 from qiskit_aer import AerSimulator
 
 from jobset_protocol.errors import ConfigurationError, FailureKind, ProviderError
+from worker.providers.aer_instructions import with_aer_instructions
 from worker.providers.base import Capabilities, Payload
 from worker.providers.experiments import one_a_circuit
 from worker.providers.failures import REFUSALS, local_kind
@@ -31,6 +33,9 @@ _NOT_PLAIN = frozenset({"executor", "noise_model"})
 """Options whose values are Python objects, which neither TOML nor a message can carry."""
 _PER_RUN = frozenset({"seed_simulator"})
 """A seed in the table would give every chunk the same random numbers."""
+
+_RUN_REFUSALS = (*REFUSALS, AttributeError, LookupError, RuntimeError)
+"""Aer checks little itself: strange circuits end in whatever its Python or C++ stumbles over."""
 
 _CHOICES = {
     "method": AerSimulator._SIMULATION_METHODS,
@@ -89,12 +94,12 @@ class AerProvider:
         """
         require_known_options(self._alias, options, self._run_options)
         run_options = {**options, **shifted_seed(options, payload.start_index)}
-        circuits = list(payload.circuits)
+        circuits = [with_aer_instructions(circuit) for circuit in payload.circuits]
         try:
             result = self._simulator().run(circuits, **run_options).result()
-        except REFUSALS as error:
+        except _RUN_REFUSALS as error:
             raise ProviderError(
-                f"{self._alias}: Aer refuses these circuits or options: {error}",
+                f"{self._alias}: Aer refuses these circuits or options: {_said(error)}",
                 kind=FailureKind.REJECTED,
             ) from error
         return one_a_circuit(result, circuits, source=self._alias)
@@ -111,3 +116,8 @@ class AerProvider:
                 f"[backends.{self._alias}]: AerSimulator refuses {self._options}: {error}; "
                 "correct the worker's configuration",
             ) from error
+
+
+def _said(error: BaseException) -> str:
+    # Others than Aer's own are no sentences: a KeyError's text is only the key.
+    return str(error) if isinstance(error, QiskitError) else f"{type(error).__name__}: {error}"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Gate
+from qiskit.circuit import Gate, Instruction
 from qiskit_aer import AerSimulator
 
 from jobset_protocol.errors import ConfigurationError, FailureKind, ProviderError
@@ -74,6 +74,31 @@ def test_a_circuit_that_aer_does_not_know_is_rejected() -> None:
 
     with pytest.raises(ProviderError, match="strange") as caught:
         create("aer", {}).run(Payload([strange], 0), {})
+
+    assert caught.value.kind is FailureKind.REJECTED
+
+
+def test_a_circuit_that_aer_stumbles_over_is_rejected_with_its_words() -> None:
+    stumbling = QuantumCircuit(1)
+    stumbling.append(Instruction("unitary", 1, 0, []), [0])
+
+    with pytest.raises(ProviderError, match=r"Aer refuses .* IndexError: list index") as caught:
+        create("aer", {}).run(Payload([stumbling], 0), {})
+
+    assert caught.value.kind is FailureKind.REJECTED
+
+
+@pytest.mark.parametrize("error", [AttributeError("no '_subtype'"), KeyError("x"), RuntimeError()])
+def test_whatever_aer_raises_for_circuits_is_told(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(AerSimulator, "run", refuse)
+
+    with pytest.raises(ProviderError, match=f"{type(error).__name__}: ") as caught:
+        create("aer", {}).run(Payload(superpositions(1), 0), {})
 
     assert caught.value.kind is FailureKind.REJECTED
 
