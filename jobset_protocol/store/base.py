@@ -3,7 +3,8 @@
 Three groups: what a client writes and reads of a set, the transitions of a chunk, and the
 schedule, slots and announcements of a backend.  Every transition is atomic, keeps the set's
 counts, appends to the set's event stream, uses the server's clock and may be repeated: a
-caller whose reply was lost calls again.
+caller whose reply was lost calls again.  The file is long because each promise is written out here,
+once, and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
