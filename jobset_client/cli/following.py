@@ -94,6 +94,6 @@ def _print_lines(updates: Iterable[Mapping[ChunkStatus, int]]) -> None:
 def _goes_on(why: str, record: SetRecord) -> str:
     name = short_id(record.set_id)
     return (
-        f"{why}; the job set goes on.  `jobset watch {name}` follows it again, "
+        f"{why}; the job set goes on whenever its workers run.  `jobset watch {name}` follows it, "
         f"`jobset cancel {name}` stops it."
     )
