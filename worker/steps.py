@@ -171,9 +171,14 @@ class Step:
         return Outcome(ChunkStatus.SUBMITTED, f"job {reference.job_id}")
 
     def _disown(self, adapter: RemoteProvider, reference: JobReference) -> None:
-        """Cancel a job that came too late: another claim has the chunk, and its own job."""
+        """Cancel a job that came too late, if the chunk has another one or is over.
+
+        A chunk without a job is left alone: its next claim finds this one by its tag, and must
+        not find it cancelled.
+        """
         [record] = self._store.chunks([self._claim.key])
-        if record.reference == reference:
+        is_needed = record.reference is None and not record.status.is_final
+        if is_needed or record.reference == reference:
             return
         _log.error(
             "chunk %s: job %s came after its claim was taken over; cancelling it",

@@ -48,13 +48,7 @@ class Scripts:
 
     def call(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run one script."""
-        if not self._digests:
-            self.load()
-        try:
-            return self._client.evalsha(self._digests[name], len(keys), *keys, *arguments)
-        except redis.exceptions.NoScriptError:
-            self.load()
-            return self._client.evalsha(self._digests[name], len(keys), *keys, *arguments)
+        return self.run([("SCRIPT", name, keys, arguments)])[0]
 
     def run(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run commands in one round trip; a script is ``("SCRIPT", name, keys, arguments)``."""
@@ -76,6 +70,13 @@ class Scripts:
                 lambda _: connection.disconnect(),
             )
             return replies
+        except redis.exceptions.ResponseError:
+            # All replies were read.
+            raise
+        except BaseException:
+            # Interrupted: a reply that is still to come must not be the next call's.
+            connection.disconnect()
+            raise
         finally:
             self._client.connection_pool.release(connection)
 

@@ -4,8 +4,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.connection import AbstractConnection
 
 from jobset_protocol.errors import ConfigurationError, StoreUnavailableError, StoreUnfitError
 from jobset_protocol.messages import ChunkKey, SetRecord
@@ -36,6 +38,29 @@ def test_nothing_is_lost_when_the_server_is_killed(valkey: ValkeyServer) -> None
     taken = store.claim(ChunkKey(record.set_id, 0), backend="aer", owner="w", lease_seconds=9)
     assert taken is not None
     assert store.counts(record.set_id) == {ChunkStatus.CLAIMED: 1, ChunkStatus.QUEUED: 1}
+    store.close()
+
+
+def test_an_interrupted_call_leaves_no_reply_for_the_next(
+    shared_valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shared_valkey.store()
+    record = SetRecord(uuid.uuid4().hex, "a", "aer", "me", 1, 1)
+    store.create_set(record, b"")
+    send: Any = AbstractConnection.send_packed_command
+
+    def send_then_interrupt(
+        connection: AbstractConnection, command: object, **options: Any
+    ) -> None:
+        send(connection, command, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AbstractConnection, "send_packed_command", send_then_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.results([ChunkKey(record.set_id, 0)])
+    assert store.set_record(record.set_id).name == "a"
+    assert store.chunks([ChunkKey(record.set_id, 0)])[0].status is ChunkStatus.UNSENT
     store.close()
 
 

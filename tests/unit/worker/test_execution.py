@@ -260,6 +260,25 @@ def test_a_job_that_comes_after_its_claim_was_taken_over_is_cancelled() -> None:
     assert len(provider.cancelled) == 1
 
 
+def test_a_late_job_is_kept_for_a_chunk_that_has_none() -> None:
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+
+    def sleep_through_the_lease() -> None:
+        provider.before_submit = lambda: None
+        bench.worker.hand_over(key)
+        bench.make_due()
+
+    provider.before_submit = sleep_through_the_lease
+    assert bench.worker.submit_chunk(key).status is None
+    assert chunk(bench, key).status is ChunkStatus.QUEUED
+    # The next claim finds it by its tag.
+    assert bench.new_worker("w2").submit_chunk(key).status is ChunkStatus.SUBMITTED
+    assert [chunk(bench, key).reference] == list(provider.tags)
+    assert provider.cancelled == []
+
+
 def test_a_look_up_that_fails_leaves_the_doubt() -> None:
     provider = SteeredRemote()
     provider.before_submit = lambda: fail(FailureKind.LIMIT)
