@@ -1,5 +1,6 @@
 """The store's contract on a real Valkey, and what only a real server can show."""
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -42,9 +43,9 @@ def test_nothing_is_lost_when_the_server_is_killed(valkey: ValkeyServer) -> None
 
 
 def test_an_interrupted_call_leaves_no_reply_for_the_next(
-    shared_valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = shared_valkey.store()
+    store = valkey.store()
     record = SetRecord(uuid.uuid4().hex, "a", "aer", "me", 1, 1)
     store.create_set(record, b"")
     send: Any = AbstractConnection.send_packed_command
@@ -57,10 +58,15 @@ def test_an_interrupted_call_leaves_no_reply_for_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(AbstractConnection, "send_packed_command", send_then_interrupt)
+        # The reply comes only when the next call waits for its own.
+        valkey.freeze()
         with pytest.raises(KeyboardInterrupt):
             store.results([ChunkKey(record.set_id, 0)])
+    thaw = threading.Timer(0.3, valkey.thaw)
+    thaw.start()
     assert store.set_record(record.set_id).name == "a"
     assert store.chunks([ChunkKey(record.set_id, 0)])[0].status is ChunkStatus.UNSENT
+    thaw.join()
     store.close()
 
 
