@@ -1,10 +1,11 @@
 """Bring a set's circuits into the store and its messages to the broker, batch by batch.
 
-Batches begin small, so that workers start while the client still encodes, and grow, so that a
-set of many chunks costs few round trips.
+A batch goes off after a hundredth of a second of encoding, so that workers always have chunks
+while the client still encodes, and a set of many small chunks costs few round trips.
 """
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 
 from qiskit import QuantumCircuit
@@ -22,7 +23,7 @@ from jobset_protocol.errors import (
 from jobset_protocol.messages import SetRecord
 from jobset_protocol.store.base import SetStore
 
-FIRST_BATCH_CHUNKS = 2
+BATCH_SECONDS = 0.01
 MOST_BATCH_CHUNKS = 512
 MOST_BATCH_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
@@ -83,15 +84,16 @@ def _encoded_batches(
 ) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     batch_bytes = 0
-    most_chunks = FIRST_BATCH_CHUNKS
+    goes_at = time.monotonic()
     for chunk in plan:
         payload = _encoded(chunk, circuits[chunk.start : chunk.stop], qpy_version)
         batch.append(payload)
         batch_bytes += len(payload)
-        if len(batch) >= most_chunks or batch_bytes >= MOST_BATCH_BYTES:
+        is_full = len(batch) >= MOST_BATCH_CHUNKS or batch_bytes >= MOST_BATCH_BYTES
+        if is_full or time.monotonic() >= goes_at:
             yield batch
             batch, batch_bytes = [], 0
-            most_chunks = min(2 * most_chunks, MOST_BATCH_CHUNKS)
+            goes_at = time.monotonic() + BATCH_SECONDS
     if batch:
         yield batch
 

@@ -13,6 +13,7 @@ from qiskit.result.models import ExperimentResult
 from jobset_client.chunk_results import ChunkResult
 from jobset_client.chunk_view import failure
 from jobset_client.combined_result import combined_result, missing_experiments
+from jobset_client.counts import counts_at
 from jobset_client.experiment_index import Experiment
 from jobset_protocol.errors import ConfigurationError, ResultNotAvailableError
 from jobset_protocol.statuses import ChunkStatus
@@ -82,9 +83,12 @@ class ManagedResults:
         """
         if experiment is None and self._job_set.plan.circuit_count > 1:
             return [
-                self._read(Result.get_counts, i) for i in range(self._job_set.plan.circuit_count)
+                self._read_at(counts_at, chunk_index, offset)
+                for chunk_index, circuits in enumerate(self._job_set.plan)
+                for offset in range(len(circuits))
             ]
-        return self._read(Result.get_counts, experiment)
+        counts: Counts = self._read(counts_at, experiment)
+        return counts
 
     def get_statevector(
         self, experiment: Experiment | None = None, decimals: int | None = None
@@ -147,20 +151,25 @@ class ManagedResults:
     ) -> Any:
         if experiment is None:
             experiment = self._only_circuit()
-        chunk_index, offset = self._job_set.locate(experiment)
+        return self._read_at(method, *self._job_set.locate(experiment), **kwargs)
+
+    def _read_at(
+        self, method: Callable[..., Any], chunk_index: int, offset: int, **kwargs: Any
+    ) -> Any:
         found = self._chunk_results.get(chunk_index)
-        circuit = self._job_set.plan[chunk_index].start + offset
-        if found is None:
-            raise ResultNotAvailableError(
-                f"circuit {circuit} has no result: {self._reason(chunk_index)}"
-            )
         try:
-            return method(found.shared, offset, **kwargs)
+            if found is not None:
+                return method(found.shared, offset, **kwargs)
         except QiskitError as error:
-            wanted = method.__name__.removeprefix("get_")
+            circuit = self._job_set.plan[chunk_index].start + offset
+            wanted = method.__name__.removeprefix("get_").removesuffix("_at")
             raise ResultNotAvailableError(
                 f"circuit {circuit} has no {wanted}: {error.message}"
             ) from error
+        circuit = self._job_set.plan[chunk_index].start + offset
+        raise ResultNotAvailableError(
+            f"circuit {circuit} has no result: {self._reason(chunk_index)}"
+        )
 
     def _only_circuit(self) -> int:
         count = self._job_set.plan.circuit_count

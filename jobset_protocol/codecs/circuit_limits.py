@@ -20,8 +20,8 @@ MAX_QPY_VERSION = 18
 TABLE_QPY_VERSION = 16
 """From here on a table in front says where each circuit starts."""
 
-_FILE_HEADER = struct.Struct("!6sBBBBQc1s")
-_CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
+FILE_HEADER = struct.Struct("!6sBBBBQc1s")
+CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
 _OFFSET = struct.Struct("!Q")
 
 
@@ -74,7 +74,7 @@ def check_programs(
 def _circuit_offsets(
     program: bytes | memoryview, limits: CircuitLimits, reader_version: int
 ) -> Sequence[int]:
-    magic, version, *_, count, _, kind = _FILE_HEADER.unpack_from(program)
+    magic, version, *_, count, _, kind = FILE_HEADER.unpack_from(program)
     if magic != b"QISKIT" or kind != b"q":
         raise CodecError("stored circuits are damaged: this is not QPY of circuits")
     if not MIN_QPY_VERSION <= version <= reader_version:
@@ -88,16 +88,16 @@ def _circuit_offsets(
         # Only the first circuit can be found without reading it.
         if count != 1:
             raise CodecError(f"stored circuits are damaged: {count} circuits without a table")
-        return [_FILE_HEADER.size]
-    offsets: tuple[int, ...] = struct.unpack_from(f"!{count}Q", program, _FILE_HEADER.size)
-    first = _FILE_HEADER.size + count * _OFFSET.size
+        return [FILE_HEADER.size]
+    offsets: tuple[int, ...] = struct.unpack_from(f"!{count}Q", program, FILE_HEADER.size)
+    first = FILE_HEADER.size + count * _OFFSET.size
     if not offsets or offsets[0] != first or any(a >= b for a, b in pairwise(offsets)):
         raise CodecError("stored circuits are damaged: their table is not in order")
     return offsets
 
 
 def _bits(program: bytes | memoryview, offset: int, limits: CircuitLimits) -> int:
-    _, _, _, qubits, clbits, *_ = _CIRCUIT_HEADER.unpack_from(program, offset)
+    _, _, _, qubits, clbits, *_ = CIRCUIT_HEADER.unpack_from(program, offset)
     _check_most("qubits in a circuit", qubits, limits.max_qubits)
     _check_most("classical bits in a circuit", clbits, limits.max_clbits)
     return int(qubits + clbits)

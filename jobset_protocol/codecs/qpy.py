@@ -24,6 +24,7 @@ from jobset_protocol.codecs.circuit_limits import (
     check_programs,
 )
 from jobset_protocol.codecs.directives import carried
+from jobset_protocol.codecs.native_qpy import dump_plain
 from jobset_protocol.codecs.registry import VERSIONS, CodecId
 from jobset_protocol.errors import (
     CodecError,
@@ -115,8 +116,11 @@ def decode_circuits(blob: bytes, *, limits: CircuitLimits = DEFAULT_LIMITS) -> l
 
 
 def _dump(circuits: Sequence[QuantumCircuit], version: int) -> bytes:
-    buffer = io.BytesIO()
     whole = [carried(circuit) for circuit in circuits]
+    plain = dump_plain(whole, version, _PlainMetadata)
+    if plain is not None:
+        return plain
+    buffer = io.BytesIO()
     qiskit_qpy.dump(whole, buffer, metadata_serializer=_PlainMetadata, version=version)
     return buffer.getvalue()
 

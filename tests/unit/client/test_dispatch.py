@@ -11,26 +11,25 @@ from jobset_protocol.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
-from jobset_protocol.messages import SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store
 from jobset_protocol.store.memory import MemoryStore
 from tests.unit.client.support import ALIAS, ListSender, circuits
 
 
-def test_batches_begin_small_and_grow(
-    manager: JobManager, sender: ListSender, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [1] * 6), (60.0, [1, 5])])
+def test_a_batch_goes_off_when_its_time_is_up_and_the_first_one_at_once(
+    manager: JobManager,
+    sender: ListSender,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    sizes: list[int],
 ) -> None:
-    sizes: list[int] = []
-    send = sender.send
-
-    def recording_send(job_set: SetRecord, indices: range) -> None:
-        sizes.append(len(indices))
-        send(job_set, indices)
-
-    monkeypatch.setattr(sender, "send", recording_send)
-    manager.run(circuits(60), ALIAS, max_experiments_per_job=1)
-    assert sizes == [2, 4, 8, 16, 30]
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", seconds)
+    sent: list[int] = []
+    monkeypatch.setattr(sender, "send", lambda job_set, indices: sent.append(len(indices)))
+    manager.run(circuits(6), ALIAS, max_experiments_per_job=1)
+    assert sent == sizes
 
 
 def test_large_chunks_make_small_batches(
@@ -59,8 +58,9 @@ def test_a_chunk_is_in_the_store_before_its_message(
 
 
 def test_a_dead_broker_cancels_what_was_stored(
-    manager: JobManager, store: Store, sender: ListSender
+    manager: JobManager, store: Store, sender: ListSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
     sender.fails_after = 16
     with pytest.raises(StoreUnavailableError):
         manager.run(circuits(60), ALIAS, max_experiments_per_job=1)
@@ -139,7 +139,7 @@ def test_a_circuit_that_no_worker_would_read_is_refused_at_once(
 def test_a_circuit_that_cannot_travel_is_named(manager: JobManager, store: Store) -> None:
     odd = QuantumCircuit(1, name="odd", metadata={"made by": object()})
     with pytest.raises(InvalidExperimentsError, match=r"circuit 1 \('odd'\)"):
-        manager.run([*circuits(1), odd], ALIAS, max_experiments_per_job=1)
+        manager.run([*circuits(1), odd], ALIAS, max_experiments_per_job=2)
     assert not store.find_sets()
 
 
