@@ -246,7 +246,7 @@ class JobManager:
         """Return the one object for a set, so that what it has fetched is not fetched again."""
         job_set = self._handles.get(record.set_id)
         if job_set is None:
-            job_set = ManagedJobSet(self._store, record, names)
+            job_set = ManagedJobSet(self._store, record, names, sender=self._sender)
             self._handles[record.set_id] = job_set
         if names is not None:
             self._known[record.set_id] = record.name

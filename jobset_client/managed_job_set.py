@@ -1,20 +1,20 @@
 """A job set: thousands of circuits, handled as one thing."""
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 
 from qiskit.providers import JobStatus
 
 from jobset_client.chunk_job import ChunkJob
 from jobset_client.chunk_results import ResultCache
 from jobset_client.chunk_view import ChunkView
-from jobset_client.chunking import ChunkPlan
 from jobset_client.deadline import Deadline
 from jobset_client.experiment_index import Experiment, ExperimentIndex
+from jobset_client.layout import ChunkLayout
 from jobset_client.managed_job import ManagedJob
 from jobset_client.managed_results import ManagedResults
 from jobset_client.progress import show_progress
 from jobset_client.report import error_report, set_report
+from jobset_client.submission import Sender
 from jobset_client.waiting import Patience, watch
 from jobset_protocol.codecs.document import decode_document
 from jobset_protocol.errors import JobSetTimeoutError
@@ -32,25 +32,39 @@ class ManagedJobSet:
         store: Where the set is.
         record: Its description.
         names: The circuits' names, if they are at hand.
+        sender: What enqueues chunks that are retried; without one the watcher does, later.
     """
 
     def __init__(
-        self, store: SetStore, record: SetRecord, names: Sequence[str] | None = None
+        self,
+        store: SetStore,
+        record: SetRecord,
+        names: Sequence[str] | None = None,
+        *,
+        sender: Sender | None = None,
     ) -> None:
         self._store = store
-        self._record = record
+        self._sender = sender
         self._results = ResultCache(store, record.set_id)
+        self._managed_jobs: dict[int, ManagedJob] = {}
+        self._settled: dict[int, ChunkStatus] | None = None
+        self._names = names
+        self._describe(record)
+
+    def _describe(self, record: SetRecord) -> None:
+        """Take over a description that was read just now."""
+        self._record = record
+        self.layout = ChunkLayout(record)
+        """Which circuits are in which chunk."""
+        names = self._names
         self._index = ExperimentIndex(
             record.circuit_count, self._load_names if names is None else lambda: names
         )
-        self._settled: list[ChunkStatus] | None = None
-        self.plan = ChunkPlan(record.circuit_count, record.chunk_size)
-        """Which circuits are in which chunk."""
 
     def __repr__(self) -> str:
         return (
             f"<ManagedJobSet {self._record.name!r}: {self._record.circuit_count} circuits in "
-            f"{len(self.plan)} chunks on {self._record.backend!r}, id {self._record.set_id}>"
+            f"{len(self.layout)} chunks on {self._record.backend!r}, id {self._record.set_id}>"
         )
 
     def __eq__(self, other: object) -> bool:
@@ -61,12 +75,13 @@ class ManagedJobSet:
     def __hash__(self) -> int:
         return hash(self._record.set_id)
 
-    @cached_property
-    def _managed_jobs(self) -> list[ManagedJob]:
-        return [
-            ManagedJob(ChunkView(self._store, self._record, index), self._results)
-            for index in range(len(self.plan))
-        ]
+    def _managed_job(self, chunk_index: int) -> ManagedJob:
+        managed_job = self._managed_jobs.get(chunk_index)
+        if managed_job is None:
+            view = ChunkView(self._store, self._record, chunk_index)
+            managed_job = ManagedJob(view, self._results)
+            self._managed_jobs[chunk_index] = managed_job
+        return managed_job
 
     @property
     def record(self) -> SetRecord:
@@ -100,8 +115,8 @@ class ManagedJobSet:
         return [status.job_status for status in self.chunk_statuses()]
 
     def chunk_statuses(self) -> list[ChunkStatus]:
-        """Return each chunk's status, finer than qiskit's."""
-        return self._store.statuses(self._record.set_id)
+        """Return each chunk's status, finer than qiskit's, in the order of the circuits."""
+        return list(self._statuses_by_chunk(self._store.statuses).values())
 
     def counts(self) -> dict[ChunkStatus, int]:
         """Return how many chunks have each status."""
@@ -140,12 +155,12 @@ class ManagedJobSet:
         if refresh:
             self.forget()
         statuses = self._settled or self._await_end(deadline, partial=partial)
-        final = [index for index, status in enumerate(statuses) if status.is_final]
+        final = [index for index, status in statuses.items() if status.is_final]
         found = Patience(deadline).call(self._results.fetch, final)
-        if len(final) == len(statuses):
+        if len(final) == len(statuses) and self._record.sealed:
             self._settled = statuses
-        success = all(
-            status is ChunkStatus.DONE and index in found for index, status in enumerate(statuses)
+        success = not self._record.abandoned and all(
+            status is ChunkStatus.DONE and index in found for index, status in statuses.items()
         )
         return ManagedResults(self, self._record.backend, success, chunk_results=found)
 
@@ -181,8 +196,7 @@ class ManagedJobSet:
     def jobs(self) -> list[ChunkJob | None]:
         """Return each chunk's job; ``None`` where it could not be submitted."""
         return [
-            managed_job.job_as_of(record)
-            for managed_job, record in zip(self._managed_jobs, self.chunk_records(), strict=True)
+            self._managed_job(record.key.index).job_as_of(record) for record in self.chunk_records()
         ]
 
     def job(self, experiment: Experiment) -> tuple[ChunkJob | None, int]:
@@ -196,11 +210,12 @@ class ManagedJobSet:
             AmbiguousNameError: Several circuits have the name.
         """
         chunk_index, offset = self.locate(experiment)
-        return self._managed_jobs[chunk_index].job, offset
+        return self._managed_job(chunk_index).job, offset
 
     def managed_jobs(self) -> list[ManagedJob]:
-        """Return the chunks."""
-        return list(self._managed_jobs)
+        """Return the chunks, in the order of the circuits."""
+        self._refresh_layout()
+        return [self._managed_job(index) for index in self.layout.indices]
 
     def progress(self, timeout: float | None = None) -> None:
         """Draw a live progress bar until every chunk is final.
@@ -222,15 +237,15 @@ class ManagedJobSet:
             CircuitNotFoundError: The set has no such circuit.
             AmbiguousNameError: Several circuits have the name.
         """
-        return self.plan.locate(self._index.resolve(experiment))
+        return self.layout.locate(self._index.resolve(experiment))
 
     def chunk_record(self, chunk_index: int) -> ChunkRecord:
         """Return what the store knows of one chunk."""
-        return self._managed_jobs[chunk_index].record
+        return self._managed_job(chunk_index).record
 
     def chunk_records(self) -> list[ChunkRecord]:
-        """Return what the store knows of every chunk, read in one pipeline."""
-        views = [managed_job.view for managed_job in self._managed_jobs]
+        """Return what the store knows of every chunk, in the order of the circuits."""
+        views = [managed_job.view for managed_job in self.managed_jobs()]
         known = {view.key: view.record for view in views if view.is_final}
         open_views = {view.key: view for view in views if view.key not in known}
         for record in self._store.chunks(open_views):
@@ -241,16 +256,17 @@ class ManagedJobSet:
         """Drop what was read before, so that the store is asked again."""
         self._settled = None
         self._results.forget()
-        for managed_job in self._managed_jobs:
-            managed_job.view.forget()
+        self._managed_jobs.clear()
+        self._describe(self._store.set_record(self._record.set_id))
 
-    def _await_end(self, deadline: Deadline, *, partial: bool) -> list[ChunkStatus]:
+    def _await_end(self, deadline: Deadline, *, partial: bool) -> dict[int, ChunkStatus]:
         set_id = self._record.set_id
         for _ in watch(self._store, set_id, deadline):
             pass
-        statuses = Patience(deadline).call(self._store.statuses, set_id)
-        ended = [status for status in statuses if status in FINAL]
-        if len(ended) < len(statuses) and not partial:
+        patience = Patience(deadline)
+        statuses = self._statuses_by_chunk(lambda _: patience.call(self._store.statuses, set_id))
+        ended = [status for status in statuses.values() if status in FINAL]
+        if (len(ended) < len(statuses) or not self._record.sealed) and not partial:
             raise JobSetTimeoutError(
                 f"after {deadline.timeout_seconds} s, {ended.count(ChunkStatus.DONE)} of "
                 f"{len(statuses)} chunks of job set {self._record.name!r} ({set_id}) are done and "
@@ -259,10 +275,24 @@ class ManagedJobSet:
             )
         return statuses
 
+    def _statuses_by_chunk(
+        self, read: Callable[[str], list[ChunkStatus]]
+    ) -> dict[int, ChunkStatus]:
+        """Return the statuses of the chunks that make up the set now, in the order of circuits."""
+        statuses = read(self._record.set_id)
+        if not self._record.sealed or len(statuses) != self._record.chunk_count:
+            self._describe(self._store.set_record(self._record.set_id))
+        return {index: statuses[index] for index in self.layout.indices if index < len(statuses)}
+
+    def _refresh_layout(self) -> None:
+        if self._settled is None:
+            self._statuses_by_chunk(self._store.statuses)
+
     def _count_changes(self, deadline: Deadline) -> Iterator[dict[ChunkStatus, int]]:
         patience = Patience(deadline)
         for _ in watch(self._store, self._record.set_id, deadline):
             yield patience.call(self._store.counts, self._record.set_id)
 
     def _load_names(self) -> Sequence[str]:
-        return list(decode_document(self._store.names(self._record.set_id)))
+        blobs = self._store.names(self._record.set_id)
+        return [name for blob in blobs for name in decode_document(blob)]

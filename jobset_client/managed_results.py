@@ -52,7 +52,7 @@ class ManagedResults:
     def __repr__(self) -> str:
         return (
             f"<ManagedResults of job set {self._job_set.name()!r}: {len(self._chunk_results)} of "
-            f"{len(self._job_set.plan)} chunks, success={self.success}>"
+            f"{len(self._job_set.layout)} chunks, success={self.success}>"
         )
 
     def data(self, experiment: Experiment | None = None) -> dict[str, Any]:
@@ -81,10 +81,10 @@ class ManagedResults:
             CircuitNotFoundError: The set has no such circuit.
             ResultNotAvailableError: The circuit, or one of them, has no result or no counts.
         """
-        if experiment is None and self._job_set.plan.circuit_count > 1:
+        if experiment is None and self._job_set.layout.circuit_count > 1:
             return [
                 self._read_at(counts_at, chunk_index, offset)
-                for chunk_index, circuits in enumerate(self._job_set.plan)
+                for chunk_index, circuits in self._job_set.layout
                 for offset in range(len(circuits))
             ]
         counts: Counts = self._read(counts_at, experiment)
@@ -127,13 +127,13 @@ class ManagedResults:
         a ``status`` that says why.  The object is new at each call and belongs to the caller.
         """
         return combined_result(
-            [self._own(index) for index in range(len(self._job_set.plan))],
+            [self._own(index) for index in self._job_set.layout.indices],
             job_id=self._job_set.job_set_id(),
             backend_name=self.backend_name,
         )
 
     def _own(self, chunk_index: int) -> Result | list[ExperimentResult]:
-        circuits = self._job_set.plan[chunk_index]
+        circuits = self._job_set.layout.circuits_of(chunk_index)
         found = self._chunk_results.get(chunk_index)
         if found is None:
             names = self._job_set.circuit_names()[circuits.start : circuits.stop]
@@ -161,18 +161,18 @@ class ManagedResults:
             if found is not None:
                 return method(found.shared, offset, **kwargs)
         except QiskitError as error:
-            circuit = self._job_set.plan[chunk_index].start + offset
+            circuit = self._job_set.layout.circuits_of(chunk_index).start + offset
             wanted = method.__name__.removeprefix("get_").removesuffix("_at")
             raise ResultNotAvailableError(
                 f"circuit {circuit} has no {wanted}: {error.message}"
             ) from error
-        circuit = self._job_set.plan[chunk_index].start + offset
+        circuit = self._job_set.layout.circuits_of(chunk_index).start + offset
         raise ResultNotAvailableError(
             f"circuit {circuit} has no result: {self._reason(chunk_index)}"
         )
 
     def _only_circuit(self) -> int:
-        count = self._job_set.plan.circuit_count
+        count = self._job_set.layout.circuit_count
         if count != 1:
             raise ConfigurationError(
                 f"say which of the {count} circuits: give an index, a name or the circuit"

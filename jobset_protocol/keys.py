@@ -23,7 +23,7 @@ def job_set(set_id: str, part: str = "set") -> str:
 
 
 def chunk(set_id: str, index: int, part: str | None = None) -> str:
-    """Return the key of a chunk, or of its ``payload`` or ``result``.
+    """Return the key of a chunk, or of its ``payload``, ``result`` or ``history``.
 
     >>> chunk("5f2a", 7, "result")
     'jobset:{5f2a}:chunk:7:result'
@@ -49,6 +49,11 @@ def worker(worker_id: str) -> str:
 def sets_by_name(name: str) -> str:
     """Return the key of the index of the sets that bear ``name``."""
     return f"{PREFIX}:index:name:{name}"
+
+
+def sets_by_tag(tag: str) -> str:
+    """Return the key of the index of the sets that bear ``tag``."""
+    return f"{PREFIX}:index:tag:{tag}"
 
 
 def queue(alias: str) -> str:

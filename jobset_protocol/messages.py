@@ -11,6 +11,11 @@ from jobset_protocol.statuses import ChunkStatus
 SUBMIT_TASK = "jobset.submit_chunk"
 COLLECT_TASK = "jobset.collect_chunk"
 
+AS_IF_UNSPLIT = "as_if_unsplit"
+"""Every circuit gets the seed that it has in one unsplit run."""
+SAME_FOR_ALL = "same_for_all"
+"""Every chunk gets the seed as the user gave it."""
+
 _SET_ID = re.compile(r"[0-9a-f]{32}")
 MAX_CHUNKS = 1_000_000
 
@@ -127,7 +132,10 @@ class BackendSpec:
         qpy_version: Highest QPY version that its workers read.
         max_circuits: Most circuits in one job; ``None`` when the provider names no limit.
         max_shots: Most shots of one circuit; ``None`` when the provider names no limit.
+        max_bytes: Most encoded bytes of one job's circuits; ``None`` for Jobset's own limit.
+        max_executions: Most circuits × shots of one job; ``None`` when there is no limit.
         max_pending: Most jobs that the account may have at the provider at a time.
+        prices: What a job costs, by unit: ``job``, ``circuit``, ``shot``; and ``currency``.
         num_qubits: Width of the device; ``None`` when it has no fixed width.
         description: One line for people.
     """
@@ -138,8 +146,11 @@ class BackendSpec:
     qpy_version: int
     max_circuits: int | None = None
     max_shots: int | None = None
+    max_bytes: int | None = None
+    max_executions: int | None = None
     max_pending: int | None = None
     num_qubits: int | None = None
+    prices: Mapping[str, float | str] = field(default_factory=dict)
     description: str = ""
 
 
@@ -156,21 +167,49 @@ class WorkerRecord:
     seen_at: float = 0.0
 
 
+class Part(NamedTuple):
+    """A chunk that came from halving another one.
+
+    Args:
+        start: Index in the set of its first circuit.
+        stop: Index in the set behind its last circuit.
+        parent: The chunk that was halved.
+        source: The chunk whose payload holds its circuits.
+    """
+
+    start: int
+    stop: int
+    parent: int
+    source: int
+
+
 @dataclass(frozen=True, slots=True)
 class SetRecord:
     """A job set as the store describes it.
+
+    Its chunks are numbered in the order in which they came: those that the client sent, and the
+    parts of chunks that were halved.
 
     Args:
         set_id: 32 hexadecimal digits.
         name: As the user gave it; need not be unique.
         backend: The backend's alias.
         owner: Who submitted it.
-        circuit_count: Circuits in the set.
-        chunk_size: Circuits in every chunk but the last, which may hold fewer.
+        circuit_count: Circuits in the set, so far if it is not sealed.
+        chunk_size: Circuits in every chunk that the client sent, but the last, which may hold
+            fewer; the most in one where there are ``ranges``.
         options: Run options, the same for every chunk.
         tags: The user's tags.
         created_at: Seconds since the epoch, the server's clock.
         cancelled: Cancelling was asked for.
+        ranges: Every chunk's circuits, of a set that grew while it was sent; such chunks may have
+            any sizes.
+        parts: Chunk index → part, for those that came from halving.
+        sealed: All chunks are known; if not, the client is still sending.
+        abandoned: The client ended while it was sending.
+        seed_policy: ``as_if_unsplit`` or ``same_for_all``.
+        retention_seconds: How long the set is kept after its end; ``None`` until it is deleted.
+        finished_at: When the last chunk became final; 0 before that.
     """
 
     set_id: str
@@ -183,11 +222,20 @@ class SetRecord:
     tags: Sequence[str] = ()
     created_at: float = 0.0
     cancelled: bool = False
+    ranges: Sequence[range] | None = None
+    parts: Mapping[int, Part] = field(default_factory=dict)
+    sealed: bool = True
+    abandoned: bool = False
+    seed_policy: str = AS_IF_UNSPLIT
+    retention_seconds: float | None = None
+    finished_at: float = 0.0
 
     @property
     def chunk_count(self) -> int:
-        """Chunks in the set; all but the last are full."""
-        return -(-self.circuit_count // self.chunk_size)
+        """Chunks in the store, those that were halved included."""
+        if self.ranges is not None:
+            return len(self.ranges)
+        return -(-self.circuit_count // self.chunk_size) + len(self.parts)
 
     def circuits_of(self, index: int) -> range:
         """Return the circuit indices of one chunk.
@@ -195,8 +243,35 @@ class SetRecord:
         >>> SetRecord("5f", "a", "aer", "me", 10, 4).circuits_of(2)
         range(8, 10)
         """
+        if index in self.parts:
+            return range(self.parts[index].start, self.parts[index].stop)
+        if self.ranges is not None:
+            return self.ranges[index]
         start = index * self.chunk_size
         return range(start, min(start + self.chunk_size, self.circuit_count))
+
+    def source_of(self, index: int) -> int:
+        """Return the chunk whose payload holds a chunk's circuits: itself, unless it is a part."""
+        return self.parts[index].source if index in self.parts else index
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt at a chunk that ended before ``retry()`` began another.
+
+    Args:
+        attempt: Its number, from 1.
+        status: How it ended.
+        reference: The provider's job, if there was one.
+        error: Why it failed, if it did.
+        finished_at: Seconds since the epoch, the server's clock.
+    """
+
+    attempt: int
+    status: ChunkStatus
+    reference: JobReference | None = None
+    error: ErrorRecord | None = None
+    finished_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +291,7 @@ class ChunkRecord:
         reference: The provider's job, once it is known.
         error: Why it failed, or why it was last sent back.
         tries: Failures so far, by kind (``transient``, ``crash`` …).
+        history: The attempts before this one that ended, the oldest first.
     """
 
     key: ChunkKey
@@ -235,6 +311,7 @@ class ChunkRecord:
     running_at: float = 0.0
     finished_at: float = 0.0
     doubt_since: float = 0.0
+    history: Sequence[PastAttempt] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,4 +349,5 @@ def task_summary(job_set: SetRecord, index: int) -> str:
     >>> task_summary(SetRecord("5f", "ghz", "aer", "me", 1000, 5), 16)
     "('ghz', chunk 17 of 200, 'aer')"
     """
-    return f"({job_set.name!r}, chunk {index + 1} of {job_set.chunk_count}, {job_set.backend!r})"
+    total = f" of {job_set.chunk_count}" if job_set.sealed else ""
+    return f"({job_set.name!r}, chunk {index + 1}{total}, {job_set.backend!r})"

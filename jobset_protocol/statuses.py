@@ -38,6 +38,8 @@ class ChunkStatus(StrEnum):
     CANCELLED = "cancelled"
     UNCERTAIN = "uncertain"
     """Nobody can tell whether the provider has the job: waits for a person."""
+    SPLIT = "split"
+    """The provider refused it, and two halves took its place."""
 
     @property
     def code(self) -> str:
@@ -86,12 +88,19 @@ _CODES: Mapping[ChunkStatus, str] = MappingProxyType(
         ChunkStatus.FAILED: "F",
         ChunkStatus.CANCELLED: "X",
         ChunkStatus.UNCERTAIN: "U",
+        ChunkStatus.SPLIT: "P",
     }
 )
 _BY_CODE = {code: status for status, code in _CODES.items()}
 
 FINAL = frozenset(
-    {ChunkStatus.DONE, ChunkStatus.FAILED, ChunkStatus.CANCELLED, ChunkStatus.UNCERTAIN}
+    {
+        ChunkStatus.DONE,
+        ChunkStatus.FAILED,
+        ChunkStatus.CANCELLED,
+        ChunkStatus.UNCERTAIN,
+        ChunkStatus.SPLIT,
+    }
 )
 """Statuses at which waiting ends.  UNCERTAIN is one: it waits for a person, not for time."""
 
@@ -114,6 +123,7 @@ def _job_statuses() -> Mapping[ChunkStatus, "JobStatus"]:
         ChunkStatus.FAILED: JobStatus.ERROR,
         ChunkStatus.CANCELLED: JobStatus.CANCELLED,
         ChunkStatus.UNCERTAIN: JobStatus.ERROR,
+        ChunkStatus.SPLIT: JobStatus.ERROR,
     }
 
 
@@ -142,6 +152,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.IN_DOUBT,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
+                ChunkStatus.SPLIT,
             },
             ChunkStatus.IN_DOUBT: {
                 ChunkStatus.QUEUED,
@@ -156,6 +167,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.COLLECTING,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
+                ChunkStatus.SPLIT,
             },
             ChunkStatus.RUNNING: {
                 ChunkStatus.QUEUED,
@@ -164,6 +176,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.DONE,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
+                ChunkStatus.SPLIT,
             },
             ChunkStatus.COLLECTING: {
                 ChunkStatus.QUEUED,
@@ -171,11 +184,14 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.DONE,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
+                ChunkStatus.SPLIT,
             },
             ChunkStatus.DONE: set(),
-            ChunkStatus.FAILED: set(),
-            ChunkStatus.CANCELLED: set(),
-            ChunkStatus.UNCERTAIN: set(),
+            # A person's retry() begins a new attempt.
+            ChunkStatus.FAILED: {ChunkStatus.QUEUED},
+            ChunkStatus.CANCELLED: {ChunkStatus.QUEUED},
+            ChunkStatus.UNCERTAIN: {ChunkStatus.QUEUED},
+            ChunkStatus.SPLIT: set(),
         }.items()
     }
 )

@@ -5,10 +5,10 @@ import re
 from jobset_protocol.store import RedisStore
 
 KEPT_WITH_THEIR_SET = (
-    r"jobset:\{[0-9a-f]{32}\}:(set|tags|names|statuses|counts|events)",
-    r"jobset:\{[0-9a-f]{32}\}:chunk:\d+(:payload|:result)?",
-    r"jobset:index:(time|live)",
-    r"jobset:index:name:.*",
+    r"jobset:\{[0-9a-f]{32}\}:(set|tags|names|statuses|counts|events|parts|ranges)",
+    r"jobset:\{[0-9a-f]{32}\}:chunk:\d+(:payload|:result|:history)?",
+    r"jobset:index:(time|live|expiry)",
+    r"jobset:index:(name|tag|key):.*",
 )
 KEPT_WITH_THEIR_BACKEND = (r"jobset:backends", r"jobset:\{backend:[\w-]+\}:(due|slots|waiting)")
 BOUNDED = (r"jobset:epoch", r"jobset:workers", r"jobset:aside")

@@ -58,7 +58,7 @@ class Execution:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._leases = LeaseKeeper(store, lease_seconds=lease_seconds)
-        # What a chunk needs of its set never changes: name, backend, chunk size, options.
+        # What a chunk needs of its set never changes: backend, options, which circuits it holds.
         self._set = lru_cache(maxsize=256)(store.set_record)
 
     def submit_chunk(self, key: ChunkKey) -> Outcome:
@@ -82,6 +82,7 @@ class Execution:
             owner=self._owner,
             lease_seconds=self._lease_seconds,
             into=into,
+            source=job_set.source_of(key.index),
         )
         if taken is None:
             return self._nothing_to_claim(key, backend)
@@ -128,6 +129,10 @@ class Execution:
 
     def _set_with(self, key: ChunkKey) -> SetRecord:
         job_set = self._set(key.set_id)
+        if key.index >= job_set.chunk_count:
+            # It grew, or a chunk was halved, since it was read.
+            self._set.cache_clear()
+            job_set = self._set(key.set_id)
         if key.index >= job_set.chunk_count:
             raise MessageError(f"set {key.set_id} has no chunk {key.index}")
         return job_set

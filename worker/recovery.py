@@ -58,10 +58,10 @@ class Recovery:
 
     def _sweep_set(self, job_set: SetRecord) -> set[ChunkKey]:
         statuses = self._store.statuses(job_set.set_id)
-        if all(status.is_final for status in statuses):
+        if job_set.sealed and all(status.is_final for status in statuses):
             self._store.settle_set(job_set.set_id)
             return set()
-        if ChunkStatus.UNSENT in statuses:
+        if not job_set.sealed or ChunkStatus.UNSENT in statuses:
             self._fail_unsent(job_set)
         held, queued = [], []
         for index, status in enumerate(statuses):

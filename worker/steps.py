@@ -5,7 +5,7 @@ Knows no Celery.  Every write goes through the claim's fence.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qiskit.result import Result
 
@@ -97,6 +97,7 @@ class Step:
         self._job_set = job_set
         self._backend = backend
         self._claim = claim
+        self._names: list[str] = []
 
     def guarded(self, step: Callable[[], Outcome], *, where: str) -> Outcome:
         """Run a step; a failure becomes a transition, a lost claim ends it."""
@@ -128,7 +129,8 @@ class Step:
         [record] = self._store.chunks([self._claim.key])
         assert isinstance(adapter, RemoteProvider)
         assert record.reference is not None
-        payload = self._payload(self._store.payload(self._claim.key))
+        source = self._job_set.source_of(self._claim.key.index)
+        payload = self._payload(self._store.payload(ChunkKey(self._claim.key.set_id, source)))
         try:
             result = adapter.result(record.reference, payload)
         except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
@@ -136,8 +138,14 @@ class Step:
         return self._store_result(result)
 
     def _payload(self, blob: bytes) -> Payload:
-        start = self._job_set.circuits_of(self._claim.key.index).start
-        return Payload(circuits=decode_circuits(blob), start_index=start)
+        index = self._claim.key.index
+        wanted = self._job_set.circuits_of(index)
+        first = self._job_set.circuits_of(self._job_set.source_of(index)).start
+        circuits = decode_circuits(blob)[wanted.start - first : wanted.stop - first]
+        self._names = [circuit.name for circuit in circuits]
+        return Payload(
+            circuits=circuits, start_index=wanted.start, seed_policy=self._job_set.seed_policy
+        )
 
     def _submit(self, adapter: RemoteProvider, payload: Payload) -> Outcome:
         claim = self._claim
@@ -200,6 +208,8 @@ class Step:
     def _retry_or_fail(self, error: Exception, *, where: str) -> Outcome:
         kind = self._backend.adapter.classify(error)
         record = ErrorRecord.of(error, kind=kind, where=where)
+        if kind is FailureKind.REJECTED:
+            return self._halve_or_fail(record)
         if kind not in (FailureKind.TRANSIENT, FailureKind.LIMIT):
             return self._fail(record)
         tries = self._tries(kind) + 1
@@ -214,6 +224,18 @@ class Step:
             delay_seconds=delay,
         )
         return Outcome(ChunkStatus.QUEUED, f"again in {delay:.1f} s: {record.message}")
+
+    def _halve_or_fail(self, error: ErrorRecord) -> Outcome:
+        """Put two halves in the place of a refused chunk; one circuit alone is named and fails."""
+        claim = self._claim
+        circuits = self._job_set.circuits_of(claim.key.index)
+        if len(circuits) == 1:
+            name = f" ({self._names[0]!r})" if self._names else ""
+            message = f"circuit {circuits.start}{name} is refused: {error.message}"
+            return self._fail(replace(error, message=message[:2000]))
+        halves = self._store.split(claim, self._job_set, backend=self._backend.alias, error=error)
+        self._wake([*halves, *self._backend.release_slot(self._store, claim.key)])
+        return Outcome(ChunkStatus.SPLIT, f"refused, now {halves[0]} and {halves[1]}")
 
     def _reopen_or_fail(self, chunk: ChunkRecord, error: Exception) -> Outcome:
         kind = self._backend.adapter.classify(error)

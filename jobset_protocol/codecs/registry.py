@@ -18,9 +18,11 @@ class CodecId(IntEnum):
     """Plain and numeric values; see :mod:`jobset_protocol.codecs.document`."""
     RESULT = 3
     """A qiskit ``Result``; see :mod:`jobset_protocol.codecs.result`."""
+    NOISE_MODEL = 4
+    """A qiskit-aer ``NoiseModel``; see :mod:`jobset_protocol.codecs.noise_model`."""
 
 
 VERSIONS: Mapping[CodecId, int] = MappingProxyType(
-    {CodecId.CIRCUITS: 1, CodecId.DOCUMENT: 1, CodecId.RESULT: 1}
+    {CodecId.CIRCUITS: 1, CodecId.DOCUMENT: 1, CodecId.RESULT: 1, CodecId.NOISE_MODEL: 1}
 )
 """Codec → the version written, and the highest one read."""

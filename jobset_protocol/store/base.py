@@ -80,11 +80,69 @@ class SetStore(Protocol):
         ...
 
     def create_set(self, record: SetRecord, names: bytes) -> None:
-        """Write a set whose chunks are all UNSENT; ``names`` is the encoded list of names."""
+        """Write a set whose chunks are all UNSENT, or one that is not sealed, without chunks.
+
+        Args:
+            record: Its description.
+            names: The encoded list of its circuits' names; empty for a set that grows.
+        """
         ...
 
     def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
         """Store consecutive chunks' payloads and make those chunks QUEUED."""
+        ...
+
+    def grow_set(
+        self,
+        set_id: str,
+        first_index: int,
+        payloads: Sequence[bytes],
+        *,
+        sizes: Sequence[int],
+        names: bytes,
+    ) -> int:
+        """Append QUEUED chunks to a set that is not sealed.
+
+        Args:
+            set_id: The set.
+            first_index: Index that the first of them shall have.
+            payloads: Their encoded circuits.
+            sizes: Their numbers of circuits.
+            names: The encoded list of all their circuits' names.
+
+        Returns:
+            The index that the first one got: a higher one when chunks were halved meanwhile.
+
+        Raises:
+            InvalidStateError: The set is sealed, given up, or gone.
+        """
+        ...
+
+    def seal_set(self, set_id: str) -> None:
+        """Say that a set grows no more."""
+        ...
+
+    def retry(self, set_id: str, sources: Mapping[int, int]) -> list[int]:
+        """FAILED or CANCELLED → QUEUED as a new attempt; the old one goes to the history.
+
+        Args:
+            set_id: The set.
+            sources: Chunk index → index of the chunk whose payload holds its circuits.
+
+        Returns:
+            The chunks that are QUEUED now; the caller sends their messages.
+
+        Raises:
+            StoreLostError: Circuits are not in the store; names the chunks.
+        """
+        ...
+
+    def rename_set(self, set_id: str, name: str) -> None:
+        """Give a set another name."""
+        ...
+
+    def retag_set(self, set_id: str, tags: Sequence[str]) -> None:
+        """Put ``tags`` in the place of a set's tags."""
         ...
 
     def set_record(self, set_id: str) -> SetRecord:
@@ -95,8 +153,8 @@ class SetStore(Protocol):
         """
         ...
 
-    def names(self, set_id: str) -> bytes:
-        """Read a set's encoded circuit names."""
+    def names(self, set_id: str) -> list[bytes]:
+        """Read the encoded lists of a set's circuit names, in order."""
         ...
 
     def find_sets(self, *, name: str | None = None, limit: int | None = None) -> list[SetRecord]:
@@ -171,10 +229,12 @@ class ChunkStore(Protocol):
         owner: str,
         lease_seconds: float,
         into: ChunkStatus = ChunkStatus.CLAIMED,
+        source: int | None = None,
     ) -> tuple[Claim, bytes] | None:
         """Take a QUEUED chunk, and its payload in the same round trip.
 
         Args:
+            source: The chunk whose payload holds the circuits, where it is another one.
             into: CLAIMED, or RUNNING for a local provider, whose claim starts the run.
 
         Returns:
@@ -285,6 +345,16 @@ class ChunkStore(Protocol):
         """Make a chunk final, store its result and leave the schedule.
 
         A slot, if the backend has them, is released after this, never before.
+        """
+        ...
+
+    def split(
+        self, claim: Claim, job_set: SetRecord, *, backend: str, error: ErrorRecord
+    ) -> list[ChunkKey]:
+        """Put two QUEUED halves in the place of a chunk that the provider refused.
+
+        Returns:
+            The halves; the caller sends their messages.
         """
         ...
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from jobset_protocol import keys
 from jobset_protocol.errors import StaleFenceError, StoreLostError
-from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, ErrorRecord, JobReference
+from jobset_protocol.messages import (
+    ChunkKey,
+    ChunkRecord,
+    Claim,
+    ErrorRecord,
+    JobReference,
+    SetRecord,
+)
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.records import encode_error, encode_reference, text
 from jobset_protocol.store.server import LOST, RedisServer, translated
@@ -61,8 +68,10 @@ class RedisChunks(RedisServer):
         owner: str,
         lease_seconds: float,
         into: ChunkStatus = ChunkStatus.CLAIMED,
+        source: int | None = None,
     ) -> tuple[Claim, bytes] | None:
         """See :meth:`ChunkStore.claim`."""
+        payload_index = key.index if source is None else source
         arguments = [key.index, owner, uuid.uuid4().hex, lease_seconds,
                      ChunkStatus.QUEUED.code, into.code, self._epoch or ""]  # fmt: skip
         # NX: whoever holds the chunk already has its own time in the schedule.
@@ -71,7 +80,7 @@ class RedisChunks(RedisServer):
             [
                 ("SCRIPT", "claim", self._keys(key), arguments),
                 ("SCRIPT", "schedule", [keys.backend(backend, "due")], schedule),
-                ("GET", keys.chunk(*key, "payload")),
+                ("GET", keys.chunk(key.set_id, payload_index, "payload")),
             ]
         )
         if taken is None:
@@ -217,6 +226,32 @@ class RedisChunks(RedisServer):
         self._refuse_stale(left, claim)
         if int(left) == 0:
             self.scripts.run([("ZREM", keys.LIVE_SETS, key.set_id)])
+
+    @translated
+    def split(
+        self, claim: Claim, job_set: SetRecord, *, backend: str, error: ErrorRecord
+    ) -> list[ChunkKey]:
+        """See :meth:`ChunkStore.split`."""
+        set_id, index = claim.key
+        circuits = job_set.circuits_of(index)
+        middle = circuits.start + len(circuits) // 2
+        script_keys = [
+            *self._keys(claim.key),
+            keys.job_set(set_id, "parts"),
+            keys.job_set(set_id, "ranges"),
+        ]
+        arguments = [
+            index, claim.fence, encode_error(error),
+            circuits.start, middle, circuits.stop, job_set.source_of(index),
+        ]  # fmt: skip
+        first, _ = self.scripts.run(
+            [
+                ("SCRIPT", "split", script_keys, arguments),
+                ("ZREM", keys.backend(backend, "due"), str(claim.key)),
+            ]
+        )
+        self._refuse_stale(first, claim)
+        return [ChunkKey(set_id, int(first)), ChunkKey(set_id, int(first) + 1)]
 
 
 def _refuse_lost(taken: Sequence[bytes]) -> None:

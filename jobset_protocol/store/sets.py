@@ -1,15 +1,18 @@
 """The client's side of the store: sets, payloads, statuses, results, events."""
 
 import time
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobset_protocol import keys
-from jobset_protocol.errors import JobSetNotFoundError, StoreLostError
+from jobset_protocol.errors import InvalidStateError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Event, SetRecord
 from jobset_protocol.statuses import ChunkStatus
-from jobset_protocol.store.records import chunk_record, text
-from jobset_protocol.store.server import RedisServer, translated
+from jobset_protocol.store.catalogue import RedisCatalogue
+from jobset_protocol.store.records import chunk_record, past_attempts, text
+from jobset_protocol.store.server import translated
 
 _LONGEST_BLOCK_SECONDS = 2.0
 _EVENTS_PER_READ = 5000
@@ -24,8 +27,8 @@ def set_keys(set_id: str, first: str) -> list[str]:
     ]
 
 
-class RedisSets(RedisServer):
-    """See :class:`jobset_protocol.store.base.SetStore`."""
+class RedisSets(RedisCatalogue):
+    """See :class:`jobset_protocol.store.base.SetStore`; the catalogue is beside it."""
 
     @translated
     def create_set(self, record: SetRecord, names: bytes) -> None:
@@ -34,24 +37,23 @@ class RedisSets(RedisServer):
         from jobset_protocol.codecs.document import encode_document  # noqa: PLC0415
 
         set_id = record.set_id
+        chunks = record.chunk_count if record.sealed else 0
         fields: list[Any] = [
             "name", record.name, "backend", record.backend, "owner", record.owner,
-            "epoch", self.require_epoch(),
-            "circuits", record.circuit_count, "chunk_size", record.chunk_size,
-            "options", encode_document(dict(record.options)),
+            "epoch", self.require_epoch(), "seed_policy", record.seed_policy,
+            "circuits", record.circuit_count if record.sealed else 0,
+            "chunk_size", record.chunk_size, "options", encode_document(dict(record.options)),
         ]  # fmt: skip
+        if record.retention_seconds is not None:
+            fields += ["retention_seconds", record.retention_seconds]
+        if not record.sealed:
+            fields += ["open", 1]
         script_keys = [
             keys.job_set(set_id, part) for part in ("tags", "statuses", "counts", "names", "set")
         ]
-        arguments = [record.chunk_count, names, len(record.tags), *record.tags, *fields]
+        arguments = [chunks, names, len(record.tags), *record.tags, *fields]
         created = float(self.scripts.call("create_set", script_keys, arguments))
-        self.scripts.run(
-            [
-                ("ZADD", keys.SETS_BY_TIME, created, set_id),
-                ("ZADD", keys.LIVE_SETS, created, set_id),
-                ("ZADD", keys.sets_by_name(record.name), created, set_id),
-            ]
-        )
+        self.index_set(record, created)
 
     @translated
     def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
@@ -64,41 +66,79 @@ class RedisSets(RedisServer):
         self.scripts.run([("MSET", *stored), admit])
 
     @translated
-    def set_record(self, set_id: str) -> SetRecord:
-        """See :meth:`SetStore.set_record`."""
-        [record] = self._records([set_id])
-        if record is None:
-            raise JobSetNotFoundError(
-                f"no job set has the id {set_id!r}; `jobset ls` lists those that exist"
-            )
-        return record
-
-    def _records(self, set_ids: Sequence[str]) -> list[SetRecord | None]:
-        commands: list[tuple[str, ...]] = []
-        for set_id in set_ids:
-            commands.append(("HGETALL", keys.job_set(set_id)))
-            commands.append(("SMEMBERS", keys.job_set(set_id, "tags")))
-        replies = self.scripts.run(commands)
-        return [
-            _set_record(set_id, fields, tags) if fields else None
-            for set_id, fields, tags in zip(set_ids, replies[::2], replies[1::2], strict=True)
+    def grow_set(
+        self,
+        set_id: str,
+        first_index: int,
+        payloads: Sequence[bytes],
+        *,
+        sizes: Sequence[int],
+        names: bytes,
+    ) -> int:
+        """See :meth:`SetStore.grow_set`."""
+        script_keys = [
+            *set_keys(set_id, keys.job_set(set_id)),
+            keys.job_set(set_id, "ranges"),
+            keys.job_set(set_id, "names"),
         ]
+        token = uuid.uuid4().hex
+        while True:
+            stored: list[Any] = []
+            for index, payload in enumerate(payloads, first_index):
+                stored += [keys.chunk(set_id, index, "payload"), payload]
+            grow = ("SCRIPT", "grow", script_keys, [first_index, token, names, *sizes])
+            _, reply = self.scripts.run([("MSET", *stored), grow])
+            if reply == b"closed":
+                raise InvalidStateError(
+                    f"job set {set_id} takes no more circuits: it was deleted, or this client was "
+                    "silent for so long that it was given up"
+                )
+            if int(reply) == first_index:
+                return first_index
+            # Parts of a halved chunk took these numbers; they have no payloads of their own.
+            self.scripts.run(
+                [
+                    ("UNLINK", keys.chunk(set_id, first_index + offset, "payload"))
+                    for offset in range(len(payloads))
+                ]
+            )
+            first_index = int(reply)
 
     @translated
-    def names(self, set_id: str) -> bytes:
+    def seal_set(self, set_id: str) -> None:
+        """See :meth:`SetStore.seal_set`."""
+        self.scripts.call("seal_set", set_keys(set_id, keys.job_set(set_id)), [])
+
+    @translated
+    def retry(self, set_id: str, sources: Mapping[int, int]) -> list[int]:
+        """See :meth:`SetStore.retry`."""
+        token = uuid.uuid4().hex
+        commands: list[tuple[Any, ...]] = []
+        for index, source in sources.items():
+            script_keys = [
+                *set_keys(set_id, keys.chunk(set_id, index)),
+                keys.chunk(set_id, index, "history"),
+                keys.chunk(set_id, source, "payload"),
+            ]
+            commands.append(("SCRIPT", "retry", script_keys, [index, token]))
+        # Live before it is: a sweep may look at a settled set, and must not miss a live one.
+        self.scripts.run([("ZADD", keys.LIVE_SETS, "NX", time.time(), set_id)])
+        replies = self.scripts.run(commands) if commands else []
+        lost = [index for index, reply in zip(sources, replies, strict=True) if reply == b"lost"]
+        if lost:
+            raise StoreLostError(
+                f"the circuits of chunks {lost[:10]} of job set {set_id} are not in the store: "
+                "they were never sent, or are gone; submit them again as a new set"
+            )
+        return [index for index, reply in zip(sources, replies, strict=True) if reply == b"ok"]
+
+    @translated
+    def names(self, set_id: str) -> list[bytes]:
         """See :meth:`SetStore.names`."""
-        names = self.client.get(keys.job_set(set_id, "names"))
-        if names is None:
-            raise StoreLostError(f"the circuit names of job set {set_id} are gone from the store")
-        return bytes(names)
-
-    @translated
-    def find_sets(self, *, name: str | None = None, limit: int | None = None) -> list[SetRecord]:
-        """See :meth:`SetStore.find_sets`."""
-        index = keys.SETS_BY_TIME if name is None else keys.sets_by_name(name)
-        last = -1 if limit is None else limit - 1
-        found = self.client.zrange(index, 0, last, desc=True)
-        return [record for record in self._records([text(member) for member in found]) if record]
+        names = self.client.lrange(keys.job_set(set_id, "names"), 0, -1)
+        if not names:
+            self.set_record(set_id)
+        return [bytes(blob) for blob in names]
 
     @translated
     def statuses(self, set_id: str) -> list[ChunkStatus]:
@@ -116,7 +156,8 @@ class RedisSets(RedisServer):
         if not found:
             self.set_record(set_id)
             raise StoreLostError(f"the counts of job set {set_id} are gone from the store")
-        found.pop(b"left", None)
+        for code in (b"left", ChunkStatus.SPLIT.code.encode()):
+            found.pop(code, None)
         return {ChunkStatus.from_code(text(code)): int(n) for code, n in found.items() if int(n)}
 
     @translated
@@ -130,10 +171,19 @@ class RedisSets(RedisServer):
                 ("GETRANGE", keys.job_set(key.set_id, "statuses"), key.index, key.index)
             )
         replies = self.scripts.run(commands)
-        return [
+        records = [
             chunk_record(key, fields, code)
             for key, fields, code in zip(wanted, replies[::2], replies[1::2], strict=True)
         ]
+        return self._with_history(records)
+
+    def _with_history(self, records: Sequence[ChunkRecord]) -> list[ChunkRecord]:
+        again = [record.key for record in records if record.attempt > 1]
+        if not again:
+            return list(records)
+        lists = self.scripts.run([("LRANGE", keys.chunk(*key, "history"), 0, -1) for key in again])
+        histories = dict(zip(again, map(past_attempts, lists), strict=True))
+        return [replace(record, history=histories.get(record.key, ())) for record in records]
 
     @translated
     def payload(self, key: ChunkKey) -> bytes:
@@ -192,23 +242,6 @@ def required_payload(key: ChunkKey, payload: Any) -> bytes:
     if payload is None:
         raise StoreLostError(f"the circuits of chunk {key} are gone from the store")
     return bytes(payload)
-
-
-def _set_record(set_id: str, fields: dict[bytes, bytes], tags: Iterable[bytes]) -> SetRecord:
-    from jobset_protocol.codecs.document import decode_document  # noqa: PLC0415
-
-    return SetRecord(
-        set_id=set_id,
-        name=text(fields[b"name"]),
-        backend=text(fields[b"backend"]),
-        owner=text(fields[b"owner"]),
-        circuit_count=int(fields[b"circuits"]),
-        chunk_size=int(fields[b"chunk_size"]),
-        options=decode_document(fields[b"options"]),
-        tags=tuple(sorted(text(tag) for tag in tags)),
-        created_at=float(fields[b"created_at"]),
-        cancelled=b"cancelled" in fields,
-    )
 
 
 def _event(event_id: bytes, fields: dict[bytes, bytes]) -> Event:

@@ -82,12 +82,12 @@ class StoreContract:
         assert found.options == {"shots": 7, "x": 1j}
         assert found.tags == ("a", "b")
         assert abs(found.created_at - store.now()) < 60
-        assert store.names(job_set.set_id) == b"names"
+        assert store.names(job_set.set_id) == [b"names"]
 
     def test_creating_a_set_twice_changes_nothing(self, store: Store, job_set: SetRecord) -> None:
         self.claim(store, job_set)
         store.create_set(job_set, b"others")
-        assert store.names(job_set.set_id) == b"names"
+        assert store.names(job_set.set_id) == [b"names"]
         assert store.statuses(job_set.set_id)[0] is ChunkStatus.CLAIMED
 
     def test_an_unknown_set_is_not_found(self, store: Store) -> None:

@@ -71,7 +71,8 @@ def keep_a_set(cluster: LocalCluster) -> None:
 
 def kept_names(cluster: LocalCluster) -> bytes:
     with contextlib.closing(connect(cluster.url)) as store:
-        return store.names(SET.set_id)
+        [names] = store.names(SET.set_id)
+        return names
 
 
 def test_a_started_cluster_is_ready(running: LocalCluster) -> None:

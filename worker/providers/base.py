@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 from qiskit.result import Result
 
 from jobset_protocol.errors import FailureKind
-from jobset_protocol.messages import JobReference
+from jobset_protocol.messages import AS_IF_UNSPLIT, JobReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ class Payload:
     Args:
         circuits: In the order of the job set.
         start_index: Index in the job set of the first one; seeds follow it.
+        seed_policy: ``as_if_unsplit``, or ``same_for_all``, where seeds do not follow it.
     """
 
     circuits: Sequence[QuantumCircuit]
     start_index: int
+    seed_policy: str = AS_IF_UNSPLIT
 
 
 class PollStatus(Enum):

@@ -53,7 +53,7 @@ def demo(access: Access, circuits: int, chunk_size: int, workers: int, keep: boo
             shots=_SHOTS,
             seed_simulator=_SEED,
         )
-        chunks = plural(len(job_set.plan), "chunk")
+        chunks = plural(len(job_set.layout), "chunk")
         say(f"Running {plural(circuits, 'circuit')} of {_QUBITS} qubits in {chunks} on aer.")
         store = stack.enter_context(access.store())
         outcome = follow(store, job_set.record)
@@ -101,7 +101,7 @@ def _print_report(job_set: ManagedJobSet) -> None:
 
 
 def _print_histogram(job_set: ManagedJobSet) -> None:
-    index = job_set.plan.circuit_count // 2
+    index = job_set.layout.circuit_count // 2
     name = job_set.circuit_names()[index]
     counts = job_set.results().get_counts(index)
     assert isinstance(counts, dict)

@@ -58,7 +58,7 @@ def results(
         index = None if circuit is None else _circuit_index(job_set, circuit)
         _await_end(store, job_set.record, partial=partial, timeout=timeout)
         found = job_set.results(timeout=0, partial=True)
-        wanted = range(job_set.plan.circuit_count) if index is None else range(index, index + 1)
+        wanted = range(job_set.layout.circuit_count) if index is None else range(index, index + 1)
         shown = wanted[: limit or (_ROWS if form == "table" else None)]
         documents = [experiment_document(job_set, found, i) for i in shown]
         ended = all(status.is_final for status in job_set.chunk_statuses())
@@ -92,7 +92,7 @@ def _circuit_index(job_set: ManagedJobSet, circuit: str) -> int:
         if not circuit.removeprefix("-").isdecimal():
             raise
         chunk_index, offset = job_set.locate(int(circuit))
-    return job_set.plan[chunk_index].start + offset
+    return job_set.layout.circuits_of(chunk_index).start + offset
 
 
 def _document(
@@ -103,7 +103,7 @@ def _document(
         "name": job_set.name(),
         "backend": found.backend_name,
         "success": found.success,
-        "circuits": job_set.plan.circuit_count,
+        "circuits": job_set.layout.circuit_count,
         "results": documents,
     }
 

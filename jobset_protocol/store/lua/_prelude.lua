@@ -5,12 +5,16 @@
 --   statuses  string  one byte a chunk: the only place where a status is kept
 --   counts    hash    status code -> chunks; 'left' -> chunks that are not final
 --   events    stream  i (chunk index), s (status code), l (chunks left)
---   set       hash    description; 'cancelled' once cancelling was asked for
+--   set       hash    description; 'cancelled' once cancelling was asked for, 'open' while the client
+--                     sends it without having said how much is to come
+--   parts     hash    chunk index -> start:stop:parent:source, of chunks that came from halving
+--   ranges    string  16 hexadecimal digits a chunk, start and size; of sets that were open only
+--   history   list    attempts of a chunk that retry() followed by another
 -- Scripts on one chunk take KEYS = chunk, statuses, counts, events, set [, blob] and
 -- ARGV = index, fence, ...; every one may run twice, since a client whose reply was lost repeats it.
 local chunk, statuses, counts, events, set = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-local FINAL = 'DFXU'
+local FINAL = 'DFXUP'
 local EVENTS_KEPT = 20000
 
 local function now()
@@ -30,13 +34,22 @@ local function announce(index, code, left)
   redis.call('XADD', events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'i', index, 's', code, 'l', left)
 end
 
+-- Chunks became final, or fewer of them are: returns how many are left.
+local function add_left(number)
+  local left = redis.call('HINCRBY', counts, 'left', number)
+  if left == 0 then
+    redis.call('HSET', set, 'finished_at', now())
+  end
+  return left
+end
+
 local function move(index, from, to)
   redis.call('SETRANGE', statuses, index, to)
   redis.call('HINCRBY', counts, from, -1)
   redis.call('HINCRBY', counts, to, 1)
   local left
   if is_one_of(to, FINAL) then
-    left = redis.call('HINCRBY', counts, 'left', -1)
+    left = add_left(-1)
   else
     left = redis.call('HGET', counts, 'left')
   end

@@ -12,10 +12,10 @@ if free > 0 then
   redis.call('HINCRBY', counts, '.', -unsent)
   redis.call('HINCRBY', counts, 'Q', unsent - free)
   redis.call('HINCRBY', counts, 'X', free)
-  announce(-1, 'X', redis.call('HINCRBY', counts, 'left', -free))
+  announce(-1, 'X', add_left(-free))
 end
 local held = {}
-for position in string.gmatch(after, '()[^DFXU]') do
+for position in string.gmatch(after, '()[^DFXUP]') do
   held[#held + 1] = position - 1
 end
 return held

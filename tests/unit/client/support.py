@@ -155,7 +155,7 @@ class FakeWorker:
             self.finish(claim, ChunkStatus.DONE, result=blob)
 
     def run_all(self) -> None:
-        for index in range(len(self.set.plan)):
+        for index in self.set.layout.indices:
             self.run(index)
 
     def fail(self, index: int, message: str = "boom", *, where: str = "run") -> None:

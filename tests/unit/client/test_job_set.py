@@ -160,7 +160,7 @@ def test_many_lookups_by_name_read_the_names_once(
     reads: list[str] = []
     read = store.names
 
-    def recording_read(set_id: str) -> bytes:
+    def recording_read(set_id: str) -> list[bytes]:
         reads.append(set_id)
         return read(set_id)
 

@@ -205,7 +205,7 @@ def test_the_combined_result_equals_an_unsplit_run(manager: JobManager, store: M
     unsplit = simulator.run(made, shots=10).result()
     job_set = manager.run(made, ALIAS, max_experiments_per_job=3)
     worker = FakeWorker(store, job_set)
-    for index, chunk in enumerate(job_set.plan):
+    for index, chunk in job_set.layout:
         claim, _ = worker.claim(index)
         own = simulator.run(made[chunk.start : chunk.stop], shots=10).result()
         worker.finish(claim, ChunkStatus.DONE, result=encode_result(own))

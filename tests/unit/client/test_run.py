@@ -136,9 +136,9 @@ def test_bad_arguments_leave_nothing_behind(
 
 def test_chunks_are_capped_by_the_backend(manager: JobManager, store: Store) -> None:
     announce(store, backend(max_circuits=3))
-    assert len(manager.run(circuits(10), ALIAS).plan) == 4
-    assert len(manager.run(circuits(10), ALIAS, max_experiments_per_job=100).plan) == 4
-    assert len(manager.run(circuits(10), ALIAS, max_experiments_per_job=2).plan) == 5
+    assert len(manager.run(circuits(10), ALIAS).layout) == 4
+    assert len(manager.run(circuits(10), ALIAS, max_experiments_per_job=100).layout) == 4
+    assert len(manager.run(circuits(10), ALIAS, max_experiments_per_job=2).layout) == 5
 
 
 def test_warns_once_that_nobody_serves_the_backend(
