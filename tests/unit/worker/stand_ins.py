@@ -173,17 +173,22 @@ class Bench:
             self.store, self.backends, self.dispatcher, owner=owner, lease_seconds=lease_seconds
         )
 
-    def add_set(self, chunks: int = 1, backend: str = ALIAS) -> list[ChunkKey]:
-        """Store a set of one-circuit chunks; their messages are in the test's hands."""
+    def add_set(
+        self, chunks: int = 1, backend: str = ALIAS, *, chunk_size: int = 1
+    ) -> list[ChunkKey]:
+        """Store a set of full chunks; their messages are in the test's hands."""
         circuits = []
-        for index in range(chunks):
+        for index in range(chunks * chunk_size):
             circuit = QuantumCircuit(1, 1, name=f"c{index}")
             circuit.measure(0, 0)
             circuits.append(circuit)
-        record = SetRecord(uuid.uuid4().hex, "set", backend, "me", chunks, 1)
+        record = SetRecord(uuid.uuid4().hex, "set", backend, "me", len(circuits), chunk_size)
         self.store.create_set(record, encode_document([c.name for c in circuits]))
         version = reader_qpy_version()
-        payloads = [encode_circuits([circuit], qpy_version=version) for circuit in circuits]
+        payloads = [
+            encode_circuits(circuits[start : start + chunk_size], qpy_version=version)
+            for start in range(0, len(circuits), chunk_size)
+        ]
         self.store.add_chunks(record.set_id, 0, payloads)
         return [ChunkKey(record.set_id, index) for index in range(chunks)]
 
