@@ -64,6 +64,8 @@ def _deliver(self: Any, message: Any, queue: str) -> None:
     """Take the place of the transport's method of this name."""
     if queue.startswith(f"{keys.PREFIX}."):
         message = readable(message)
+        # A worker that stops puts back here what it has not begun.
+        message["properties"]["delivery_info"]["routing_key"] = queue
     virtual.Transport._deliver(self, message, queue)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,6 +88,17 @@ def test_a_malformed_message_becomes_a_task_that_keeps_it(text: str) -> None:
     assert reason
     # The replacement itself can be read.
     assert content(broker.readable(replacement)) == content(replacement)
+
+
+def test_a_message_can_be_put_back_into_its_queue() -> None:
+    broker.install()
+    taken: list[dict[str, Any]] = []
+    transport = SimpleNamespace(_callbacks={"jobset.aer.collect": taken.append})
+    redis_transport.Transport._deliver(transport, message(), "jobset.aer.collect")
+    assert taken[0]["properties"]["delivery_info"] == {
+        "exchange": "",
+        "routing_key": "jobset.aer.collect",
+    }
 
 
 def test_a_lost_client_means_connect_again() -> None:
