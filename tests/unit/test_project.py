@@ -125,6 +125,13 @@ def test_workers_have_time_to_hand_over(compose: dict[str, Any]) -> None:
     assert int(grace.removesuffix("s")) >= 2 * WorkerSettings.model_fields["drain_seconds"].default
 
 
+def test_store_hears_that_it_is_to_stop(compose: dict[str, Any]) -> None:
+    command = compose["services"]["valkey"]["command"]
+    assert command[:2] == ["sh", "-c"]
+    assert command[2].startswith("exec valkey-server ")
+    assert "|" not in command[2]
+
+
 def test_ports_are_open_to_this_machine_only(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert len(ports) == 2
