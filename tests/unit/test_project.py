@@ -132,6 +132,16 @@ def test_store_hears_that_it_is_to_stop(compose: dict[str, Any]) -> None:
     assert "|" not in command[2]
 
 
+def test_one_service_builds_the_image_and_none_pulls_it(compose: dict[str, Any]) -> None:
+    ours = {
+        name: service
+        for name, service in compose["services"].items()
+        if service["image"].startswith("jobset:")
+    }
+    assert [name for name, service in ours.items() if "build" in service] == ["worker"]
+    assert {service["pull_policy"] for service in ours.values()} == {"never"}
+
+
 def test_ports_are_open_to_this_machine_only(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert len(ports) == 2
