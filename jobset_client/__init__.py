@@ -1,7 +1,7 @@
 """Run large lists of quantum circuits as one job set.
 
 >>> sorted(__all__)
-['JobManager', 'LocalCluster', 'ManagedJob', 'ManagedJobSet', 'ManagedResults', 'errors']
+['JobManager', 'LocalCluster', 'ManagedJob', 'ManagedJobSet', 'ManagedResults', 'Plan', 'errors']
 """
 
 import importlib
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobset_client.managed_job import ManagedJob
     from jobset_client.managed_job_set import ManagedJobSet
     from jobset_client.managed_results import ManagedResults
+    from jobset_client.plan import Plan
 
 __all__ = [
     "JobManager",
@@ -22,6 +23,7 @@ __all__ = [
     "ManagedJob",
     "ManagedJobSet",
     "ManagedResults",
+    "Plan",
     "errors",
 ]
 
@@ -31,6 +33,7 @@ _HOMES = {
     "ManagedJob": "jobset_client.managed_job",
     "ManagedJobSet": "jobset_client.managed_job_set",
     "ManagedResults": "jobset_client.managed_results",
+    "Plan": "jobset_client.plan",
 }
 
 

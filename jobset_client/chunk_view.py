@@ -1,5 +1,7 @@
 """A chunk as the client sees it, and what its record says in the original's terms."""
 
+from typing import Protocol
+
 from jobset_client.deadline import Deadline
 from jobset_client.waiting import Patience, watch
 from jobset_protocol.messages import ChunkKey, ChunkRecord, ErrorRecord, SetRecord
@@ -37,26 +39,36 @@ def job_id(record: ChunkRecord) -> str:
     return f"{record.key.set_id}-{record.key.index}"
 
 
+class Described(Protocol):
+    """A set in the store, with its newest description."""
+
+    store: SetStore
+    record: SetRecord
+
+
 class ChunkView:
     """One chunk, read from the store when asked, until it is final.
 
     Args:
-        store: Where the chunk is.
-        job_set: Its set.
+        owner: Its set.
         index: Its index in the set.
     """
 
-    def __init__(self, store: SetStore, job_set: SetRecord, index: int) -> None:
-        self._store = store
+    def __init__(self, owner: Described, index: int) -> None:
+        self._owner = owner
         self._final: ChunkRecord | None = None
-        self.job_set = job_set
-        self.key = ChunkKey(job_set.set_id, index)
+        self.key = ChunkKey(owner.record.set_id, index)
+
+    @property
+    def job_set(self) -> SetRecord:
+        """The set's description, which follows new names and tags."""
+        return self._owner.record
 
     @property
     def record(self) -> ChunkRecord:
         """The chunk as it is now."""
         if self._final is None:
-            [record] = self._store.chunks([self.key])
+            [record] = self._owner.store.chunks([self.key])
             return self.remember(record)
         return self._final
 
@@ -75,13 +87,22 @@ class ChunkView:
         """Ask the store again next time."""
         self._final = None
 
+    def payload(self) -> bytes:
+        """Return the chunk's encoded circuits.
+
+        Raises:
+            StoreLostError: They are not in the store.
+        """
+        source = self.job_set.source_of(self.key.index)
+        return self._owner.store.payload(ChunkKey(self.key.set_id, source))
+
     def final_record(self, deadline: Deadline) -> ChunkRecord | None:
         """Wait for the chunk's end; ``None`` when the time is up."""
         if self._final is not None:
             return self._final
         patience = Patience(deadline)
-        for _ in watch(self._store, self.key.set_id, deadline):
-            [record] = patience.call(self._store.chunks, [self.key])
+        for _ in watch(self._owner.store, self.key.set_id, deadline):
+            [record] = patience.call(self._owner.store.chunks, [self.key])
             if self.remember(record).status.is_final:
                 return record
         return None

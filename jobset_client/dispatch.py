@@ -1,26 +1,25 @@
-"""Bring a set's circuits into the store and its messages to the broker, batch by batch.
+"""Bring a set's chunks into the store and its messages to the broker, batch by batch.
 
 A batch goes off after a hundredth of a second of encoding, so that workers always have chunks
 while the client still encodes, and a set of many small chunks costs few round trips.
+
+The first batch is encoded before anything is stored, and whatever fails later cancels what was
+sent: either the whole set goes its way, or nothing goes on behind the caller's back.
 """
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 
-from qiskit import QuantumCircuit
-
-from jobset_client.chunking import ChunkPlan
+from jobset_client.encoding import EncodedChunk
+from jobset_client.idempotency import create_set
 from jobset_client.submission import Sender
+from jobset_client.workload import Workload
 from jobset_protocol.codecs.document import encode_document
-from jobset_protocol.codecs.qpy import encode_circuits
-from jobset_protocol.errors import (
-    CodecError,
-    InvalidExperimentsError,
-    JobSetError,
-    PayloadTooLargeError,
-)
-from jobset_protocol.messages import SetRecord
+from jobset_protocol.errors import ConfigurationError, InvalidExperimentsError, JobSetError
+from jobset_protocol.messages import MAX_CHUNKS, SetRecord
 from jobset_protocol.store.base import SetStore
 
 BATCH_SECONDS = 0.01
@@ -29,66 +28,115 @@ MOST_BATCH_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
 
 
-def dispatch(
-    store: SetStore,
-    sender: Sender,
-    job_set: SetRecord,
-    circuits: Sequence[QuantumCircuit],
-    *,
-    qpy_version: int,
-) -> None:
+def dispatch(store: SetStore, sender: Sender, job_set: SetRecord, work: Workload) -> Sequence[str]:
     """Store a new set and enqueue its chunks.
-
-    The first batch is encoded before anything is stored, and whatever fails later cancels what
-    was sent: either the whole set goes its way, or nothing goes on behind the caller's back.
 
     Args:
         store: Where the set goes.
         sender: What enqueues.
-        job_set: The set's description.
-        circuits: All of them, in order.
-        qpy_version: Highest that the workers read.
+        job_set: The set's description, without its circuits.
+        work: Its circuits.
+
+    Returns:
+        The circuits' names.
 
     Raises:
-        InvalidExperimentsError: A circuit cannot be encoded.
+        InvalidExperimentsError: There is no circuit, or one cannot be encoded.
         PayloadTooLargeError: A chunk is too large.
         VersionMismatchError: The workers are too old.
+        InvalidStateError: The set was deleted, or given up, while it was sent.
         StoreUnavailableError: Store or broker do not answer.
     """
-    plan = ChunkPlan(job_set.circuit_count, job_set.chunk_size)
-    names = _encoded_names(circuits)
-    batches = _encoded_batches(plan, circuits, qpy_version)
+    if work.names is None:
+        return dispatch_open(store, sender, job_set, work.chunks)
+    planned = replace(
+        job_set, circuit_count=len(work.names), chunk_size=work.chunk_size, sealed=True
+    )
+    dispatch_planned(store, sender, planned, work.chunks, names=work.names)
+    return work.names
+
+
+def dispatch_planned(
+    store: SetStore,
+    sender: Sender,
+    job_set: SetRecord,
+    chunks: Iterable[EncodedChunk],
+    *,
+    names: Sequence[str],
+) -> None:
+    """Store and enqueue a set whose chunks are all known, and all but the last of one size."""
+    batches = _batches(chunks)
     first_batch = next(batches)
-    store.create_set(job_set, names)
+    create_set(store, job_set, encode_document(list(names)))
     try:
-        sent = _send_batch(store, sender, job_set, 0, first_batch)
-        for batch in batches:
-            sent = _send_batch(store, sender, job_set, sent, batch)
+        index = 0
+        for batch in chain([first_batch], batches):
+            store.add_chunks(job_set.set_id, index, [chunk.payload for chunk in batch])
+            sender.send(job_set, range(index, index + len(batch)))
+            index += len(batch)
     except BaseException:
         _withdraw(store, job_set)
         raise
 
 
-def _send_batch(
-    store: SetStore, sender: Sender, job_set: SetRecord, first_index: int, batch: Sequence[bytes]
+def dispatch_open(
+    store: SetStore, sender: Sender, job_set: SetRecord, chunks: Iterable[EncodedChunk]
+) -> list[str]:
+    """Store and enqueue a set chunk by chunk, of any sizes, as far as they come; then seal it.
+
+    For lists of circuits whose boundaries are given, pass ``ChunkEncoder(spec).whole(lists)``:
+    each list becomes one chunk.  A source that is silent for ten minutes loses its set: the
+    watcher then takes the client for dead.
+
+    Returns:
+        The circuits' names.
+    """
+    job_set = replace(job_set, circuit_count=0, sealed=False)
+    batches = _batches(chunks)
+    first_batch = next(batches, None)
+    if first_batch is None:
+        raise InvalidExperimentsError("there is nothing to run: no circuit came")
+    names: list[str] = []
+    create_set(store, job_set, b"")
+    try:
+        index = 0
+        for batch in chain([first_batch], batches):
+            index = _append(store, sender, job_set, index, batch)
+            names += _names(batch)
+        store.seal_set(job_set.set_id)
+    except BaseException:
+        _withdraw(store, job_set)
+        raise
+    return names
+
+
+def _append(
+    store: SetStore, sender: Sender, job_set: SetRecord, index: int, batch: Sequence[EncodedChunk]
 ) -> int:
-    """Store and enqueue one batch; returns the index of the first chunk behind it."""
-    store.add_chunks(job_set.set_id, first_index, batch)
-    end = first_index + len(batch)
-    sender.send(job_set, range(first_index, end))
-    return end
+    """Store and enqueue one batch of an open set; returns the index behind its last chunk."""
+    if index + len(batch) > MAX_CHUNKS:
+        raise ConfigurationError(
+            f"a job set holds at most {MAX_CHUNKS} chunks, and more came: raise "
+            "max_experiments_per_job"
+        )
+    index = store.grow_set(
+        job_set.set_id,
+        index,
+        [chunk.payload for chunk in batch],
+        sizes=[len(chunk.circuits) for chunk in batch],
+        names=encode_document(_names(batch)),
+    )
+    sender.send(job_set, range(index, index + len(batch)))
+    return index + len(batch)
 
 
-def _encoded_batches(
-    plan: ChunkPlan, circuits: Sequence[QuantumCircuit], qpy_version: int
-) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
+def _batches(chunks: Iterable[EncodedChunk]) -> Iterator[list[EncodedChunk]]:
+    batch: list[EncodedChunk] = []
     batch_bytes = 0
     goes_at = time.monotonic()
-    for chunk in plan:
-        payload = _encoded(chunk, circuits[chunk.start : chunk.stop], qpy_version)
-        batch.append(payload)
-        batch_bytes += len(payload)
+    for chunk in chunks:
+        batch.append(chunk)
+        batch_bytes += len(chunk.payload)
         is_full = len(batch) >= MOST_BATCH_CHUNKS or batch_bytes >= MOST_BATCH_BYTES
         if is_full or time.monotonic() >= goes_at:
             yield batch
@@ -98,26 +146,15 @@ def _encoded_batches(
         yield batch
 
 
-def _encoded_names(circuits: Sequence[QuantumCircuit]) -> bytes:
-    try:
-        return encode_document([circuit.name for circuit in circuits])
-    except CodecError as error:
-        raise InvalidExperimentsError(f"a circuit's name cannot be stored: {error}") from error
-
-
-def _encoded(chunk: range, circuits: Sequence[QuantumCircuit], qpy_version: int) -> bytes:
-    try:
-        return encode_circuits(circuits, qpy_version=qpy_version, first_index=chunk.start)
-    except PayloadTooLargeError as error:
-        raise PayloadTooLargeError(
-            f"circuits {chunk.start} to {chunk.stop - 1} are too large for one chunk ({error}): "
-            "lower max_experiments_per_job"
-        ) from error
+def _names(batch: Sequence[EncodedChunk]) -> list[str]:
+    return [name for chunk in batch for name in chunk.names]
 
 
 def _withdraw(store: SetStore, job_set: SetRecord) -> None:
     try:
         store.cancel_set(job_set.set_id)
+        if not job_set.sealed:
+            store.seal_set(job_set.set_id)
     except JobSetError as error:
         _log.warning(
             "job set %r (%s) was sent in part and could not be cancelled (%s): what was sent runs; "

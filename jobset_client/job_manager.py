@@ -1,11 +1,10 @@
 """The entry point: run circuits as a job set, and find sets again."""
 
-import logging
 import re
 import uuid
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -13,28 +12,33 @@ from weakref import WeakValueDictionary
 from qiskit import QuantumCircuit
 
 from jobset_client import validation
-from jobset_client.chunking import plan_chunks
+from jobset_client.announced import AnnouncedBackends
+from jobset_client.attaching import default_name
+from jobset_client.catalogue import Catalogue
 from jobset_client.dispatch import dispatch
+from jobset_client.given_lists import listed_workload
+from jobset_client.idempotency import MadeBefore, made_before, require_match
 from jobset_client.managed_job_set import ManagedJobSet
+from jobset_client.plan import Plan, plan_of, refuse_what_run_takes, require_nothing_again
 from jobset_client.report import manager_report
 from jobset_client.settings import ClientSettings
 from jobset_client.submission import Sender, TaskSender
+from jobset_client.workload import Workload, workload
 from jobset_protocol.errors import (
-    BackendNotFoundError,
     ConfigurationError,
+    InvalidStateError,
     JobSetNotFoundError,
     StoreLostError,
 )
-from jobset_protocol.messages import BackendSpec, SetRecord
+from jobset_protocol.messages import AS_IF_UNSPLIT, BackendSpec, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store, connect
 from jobset_protocol.urls import broker_url as broker_url_of
 
 _SET_ID = re.compile(r"[0-9a-f]{32}")
-_log = logging.getLogger(__name__)
 
 
-class JobManager:
+class JobManager(Catalogue):
     """Splits lists of circuits into chunks, enqueues them, and finds job sets again.
 
     It holds a connection to the store and one to the broker; use it as a context manager or
@@ -78,7 +82,7 @@ class JobManager:
         self._sender = sender
         self._known: dict[str, str] = {}
         self._handles: WeakValueDictionary[str, ManagedJobSet] = WeakValueDictionary()
-        self._unserved: set[str] = set()
+        self._announced = AnnouncedBackends(store)
         store.require_fit_server()
 
     def __enter__(self) -> Self:
@@ -99,66 +103,155 @@ class JobManager:
 
     def run(
         self,
-        experiments: QuantumCircuit | Sequence[QuantumCircuit],
-        backend: str | object,
+        experiments: QuantumCircuit | Iterable[QuantumCircuit] | Plan,
+        backend: str | object = None,
         name: str | None = None,
         max_experiments_per_job: int | None = None,
         job_share_level: str | None = None,
         job_tags: Sequence[str] | None = None,
+        *,
+        seed_policy: str = AS_IF_UNSPLIT,
+        retention_seconds: float | None = None,
+        idempotency_key: str | None = None,
         **run_config: Any,
     ) -> ManagedJobSet:
         """Split circuits into chunks and enqueue them.
 
-        Returns as soon as everything is in the store; circuits are not needed afterwards.
+        Returns as soon as everything is in the store; circuits are not needed afterwards.  A
+        chunk is closed early where it would be larger than 8 MB, or than the backend allows.
 
         Args:
-            experiments: Circuits, or a single one.
-            backend: A backend's alias, or an object whose ``name`` is one.
+            experiments: Circuits, or a single one.  A generator is consumed as chunks are sent,
+                a few at a time; it may not be silent for ten minutes.  Or a :class:`Plan`, which
+                is submitted as it is.
+            backend: A backend's alias, or an object whose ``name`` is one; not with a plan.
             name: Of the set, at most 200 characters; the current date and time by default.
-            max_experiments_per_job: Most circuits in a chunk, capped by the backend's own limit.
+            max_experiments_per_job: Most circuits in a chunk, capped by the backend's own limits.
                 By default the backend's limit; where it has none, at most 100 circuits.
             job_share_level: Accepted for the original's sake; job sets are not shared.
             job_tags: Tags of the set.
+            seed_policy: ``as_if_unsplit`` gives every circuit the seed that it has in one unsplit
+                run; ``same_for_all`` gives every chunk the seed as it is.
+            retention_seconds: How long the set is kept after its end; otherwise until it is
+                deleted.
+            idempotency_key: The set that this owner's earlier call with this key made is
+                returned, and nothing is submitted; backend, options and number of circuits must
+                be the same.  It is returned as it is: if its client ended while it was sending
+                circuits, the rest of them fail, and a new run needs a new key.
             run_config: Options for the backend, such as ``shots``, ``memory`` or
-                ``seed_simulator``; numbers, strings, lists and dicts.
+                ``seed_simulator``: numbers, strings, lists, dicts, and an Aer ``NoiseModel``.
+                With ``parameter_binds``, a circuit runs once for each of its values.
 
         Raises:
             InvalidExperimentsError: No circuits, or things that are not circuits.
             InvalidOptionsError: An option cannot travel, or exceeds the backend's limits.
             ConfigurationError: Another argument is wrong.
             BackendNotFoundError: No worker has announced the backend.
-            PayloadTooLargeError: A chunk is too large.
+            PayloadTooLargeError: A circuit is too large; names it.
+            VersionMismatchError: A plan is newer than the workers are now.
             StoreUnavailableError: Store or broker do not answer; nothing of the set goes on.
         """
-        circuits = validation.experiments_list(experiments)
-        chunk_size = validation.chunk_size(max_experiments_per_job)
-        set_name = _default_name() if name is None else validation.label("name", name)
-        tags = validation.tags(job_tags)
         validation.share_level(job_share_level)
-        spec = self._spec(backend)
-        validation.require_width(circuits, spec)
         job_set = SetRecord(
             set_id=uuid.uuid4().hex,
-            name=set_name,
-            backend=spec.alias,
+            name=default_name() if name is None else validation.label("name", name),
+            backend="",
             owner=self._owner,
-            circuit_count=len(circuits),
-            chunk_size=plan_chunks(len(circuits), spec, chunk_size).chunk_size,
-            options=validation.run_options(run_config, spec),
-            tags=tags,
+            circuit_count=0,
+            chunk_size=1,
+            tags=validation.tags(job_tags),
+            seed_policy=validation.seed_policy(seed_policy),
+            retention_seconds=validation.retention_seconds(retention_seconds),
+            idempotency_key=(
+                None
+                if idempotency_key is None
+                else validation.label("idempotency_key", idempotency_key)
+            ),
         )
-        self._warn_if_unserved(spec.alias)
-        dispatch(self._store, self._sender, job_set, circuits, qpy_version=spec.qpy_version)
-        stored = self._store.set_record(job_set.set_id)
-        return self._handle(stored, [circuit.name for circuit in circuits])
+        if isinstance(experiments, Plan):
+            require_nothing_again(
+                {"backend": backend, "max_experiments_per_job": max_experiments_per_job}
+                | run_config
+            )
+            spec = self._announced.find(experiments.backend)
+            return self._submit(job_set, spec, experiments.workload(spec))
+        spec = self._announced.find(backend)
+        work = workload(experiments, spec, max_experiments_per_job, run_config)
+        return self._submit(job_set, spec, work)
 
-    def job_sets(self, name: str | None = None) -> list[ManagedJobSet]:
-        """Return the sets in the store, of all processes, the newest first.
+    def run_lists(
+        self,
+        experiment_list: Iterable[Sequence[QuantumCircuit]],
+        backend: str | object,
+        *,
+        set_id: str,
+        name: str,
+        job_share_level: str | None = None,
+        job_tags: Sequence[str] | None = None,
+        seed_policy: str = AS_IF_UNSPLIT,
+        **run_config: Any,
+    ) -> ManagedJobSet:
+        """Submit each list of circuits as one chunk; see :meth:`ManagedJobSet.run`."""
+        validation.share_level(job_share_level)
+        spec = self._announced.find(backend)
+        job_set = SetRecord(
+            set_id=set_id,
+            name=name,
+            backend="",
+            owner=self._owner,
+            circuit_count=0,
+            chunk_size=1,
+            tags=validation.tags(job_tags),
+            seed_policy=validation.seed_policy(seed_policy),
+        )
+        work = listed_workload(experiment_list, spec, run_config)
+        if self._exists(set_id):
+            raise InvalidStateError(
+                f"a job set with the id {set_id} is in the store: retrieve_jobs() finds it, and "
+                "a ManagedJobSet with another id can be run"
+            )
+        return self._submit(job_set, spec, work)
+
+    def plan(
+        self,
+        experiments: QuantumCircuit | Iterable[QuantumCircuit],
+        backend: str | object,
+        max_experiments_per_job: int | None = None,
+        **run_config: Any,
+    ) -> Plan:
+        """Work out what :meth:`run` would submit, and what it would cost; submit nothing.
 
         Args:
-            name: Only those with this name.
+            experiments: Circuits, or a single one; a generator is consumed whole.
+            backend: A backend's alias, or an object whose ``name`` is one.
+            max_experiments_per_job: Most circuits in a chunk.
+            run_config: Options for the backend.
+
+        Raises:
+            InvalidExperimentsError: No circuits, or things that are not circuits.
+            InvalidOptionsError: An option cannot travel, or exceeds the backend's limits.
+            ConfigurationError: Another argument is wrong, or belongs to :meth:`run`.
+            BackendNotFoundError: No worker has announced the backend.
+            PayloadTooLargeError: A circuit is too large; names it.
         """
-        return [self._handle(record) for record in self._store.find_sets(name=name)]
+        refuse_what_run_takes(run_config)
+        spec = self._announced.find(backend)
+        return plan_of(workload(experiments, spec, max_experiments_per_job, run_config), spec)
+
+    def _submit(self, job_set: SetRecord, spec: BackendSpec, work: Workload) -> ManagedJobSet:
+        self._announced.warn_if_unserved(spec.alias)
+        job_set = replace(
+            job_set, backend=spec.alias, chunk_size=work.chunk_size, options=work.options
+        )
+        found = made_before(self._store, job_set)
+        if found is None:
+            try:
+                names = dispatch(self._store, self._sender, job_set, work)
+                return self._handle(self._store.set_record(job_set.set_id), names)
+            except MadeBefore as before:
+                found = before.record
+        circuit_count = None if work.names is None else len(work.names)
+        return self._handle(require_match(found, job_set, circuit_count))
 
     def retrieve_job_set(
         self, job_set_id: str, provider: object = None, refresh: bool = False
@@ -211,50 +304,24 @@ class JobManager:
         """Return what workers have announced, by alias."""
         return self._store.backends()
 
-    def _spec(self, backend: str | object) -> BackendSpec:
-        alias = backend if isinstance(backend, str) else getattr(backend, "name", None)
-        specs = self._store.backends()
-        spec = specs.get(alias) if isinstance(alias, str) else None
-        if spec is not None:
-            return spec
-        shown = repr(alias) if isinstance(alias, str) else f"a {type(backend).__name__}"
-        if not specs:
-            raise BackendNotFoundError(
-                f"no backend {shown}: no worker has announced any yet; start one with "
-                "`jobset worker`, or a local cluster with `jobset up`"
-            )
-        hint = ""
-        if "aer" in specs and type(backend).__module__.partition(".")[0] == "qiskit_aer":
-            hint = ": use the alias 'aer', the simulator of the workers"
-        raise BackendNotFoundError(
-            f"no backend {shown}{hint}; workers have announced: {', '.join(sorted(specs))}"
-        )
-
-    def _warn_if_unserved(self, alias: str) -> None:
-        served = any(
-            worker.role == "worker" and alias in worker.backends for worker in self._store.workers()
-        )
-        if served:
-            self._unserved.discard(alias)
-        elif alias not in self._unserved:
-            self._unserved.add(alias)
-            _log.warning(
-                "no live worker serves backend %r: the job set is queued until one starts", alias
-            )
+    def _exists(self, set_id: str) -> bool:
+        try:
+            self._store.set_record(set_id)
+        except JobSetNotFoundError:
+            return False
+        return True
 
     def _handle(self, record: SetRecord, names: Sequence[str] | None = None) -> ManagedJobSet:
         """Return the one object for a set, so that what it has fetched is not fetched again."""
         job_set = self._handles.get(record.set_id)
         if job_set is None:
-            job_set = ManagedJobSet(self._store, record, names, sender=self._sender)
+            job_set = ManagedJobSet.over(self._store, record, names, sender=self._sender)
             self._handles[record.set_id] = job_set
+        else:
+            job_set.take_over(record)
         if names is not None:
             self._known[record.set_id] = record.name
         return job_set
-
-
-def _default_name() -> str:
-    return datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _local_cluster_url() -> str:

@@ -1,13 +1,19 @@
 """A chunk with its place in the set: which circuits, which job, what went wrong."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 from qiskit.result import Result
 
 from jobset_client.chunk_job import ChunkJob
 from jobset_client.chunk_results import ResultCache
 from jobset_client.chunk_view import ChunkView, failure, submit_failure
+from jobset_client.submitted_job import SubmittedJob
+from jobset_protocol.codecs.qpy import decode_circuits
 from jobset_protocol.errors import ProviderError, ResultNotAvailableError
-from jobset_protocol.messages import ChunkRecord
+from jobset_protocol.messages import ChunkRecord, PastAttempt
 from jobset_protocol.statuses import ChunkStatus
 
 
@@ -59,6 +65,11 @@ class ManagedJob:
         """The chunk's status, finer than qiskit's."""
         return self.view.record.status
 
+    @property
+    def history(self) -> Sequence[PastAttempt]:
+        """The attempts that ended before ``retry()`` began another, the oldest first."""
+        return self.view.record.history
+
     def status(self) -> JobStatus:
         """Return the chunk's status in qiskit's terms; ERROR when it could not be submitted."""
         return self.chunk_status.job_status
@@ -81,6 +92,32 @@ class ManagedJob:
         """Return why it failed, or could not be submitted; ``None`` when neither is so."""
         error = failure(self.view.record)
         return None if error is None else error.message
+
+    def circuits(self) -> list[QuantumCircuit]:
+        """Return the chunk's circuits, as they are in the store.
+
+        Raises:
+            StoreLostError: They are not there: they were never sent, or are gone.
+        """
+        record, index = self.view.job_set, self.view.key.index
+        # The halves of a chunk share its payload.
+        first = record.circuits_of(record.source_of(index)).start
+        own = record.circuits_of(index)
+        return decode_circuits(self.view.payload())[own.start - first : own.stop - first]
+
+    def qobj(self) -> SubmittedJob | None:
+        """Return what was submitted; ``None`` when it could not be, as in the original.
+
+        Before the provider has it, it is what will be submitted.
+
+        Raises:
+            StoreLostError: The circuits are not in the store.
+        """
+        if submit_failure(self.view.record):
+            return None
+        record = self.view.job_set
+        seeding = {"seed_policy": record.seed_policy, "start_index": self.start_index}
+        return SubmittedJob(self.circuits(), SimpleNamespace(**{**record.options, **seeding}))
 
     def cancel(self) -> None:
         """Refuse: a set is cancelled whole.

@@ -21,6 +21,8 @@ from jobset_protocol.statuses import ChunkStatus
 if TYPE_CHECKING:
     from jobset_client.managed_job_set import ManagedJobSet
 
+_SHOWN_CIRCUITS = 10
+
 
 class ManagedResults:
     """Results of a :class:`~jobset_client.ManagedJobSet`; the methods are those of ``Result``.
@@ -120,16 +122,39 @@ class ManagedResults:
         """
         return copy.deepcopy(self._read(Result.get_unitary, experiment, decimals=decimals))
 
-    def combine_results(self) -> Result:
+    def combine_results(self, partial: bool = False) -> Result:
         """Return one qiskit ``Result`` over all circuits, as an unsplit run would have.
 
-        Circuits without a result keep their place: their experiments have ``success=False`` and
-        a ``status`` that says why.  The object is new at each call and belongs to the caller.
+        The object is new at each call and belongs to the caller.
+
+        Args:
+            partial: Put a placeholder where a circuit has no result, so that all others keep
+                their place: its experiment has ``success=False`` and a ``status`` that says why.
+                Otherwise a missing circuit raises, as in the original: what looks like a whole
+                result is one.
+
+        Raises:
+            ResultNotAvailableError: Circuits have no result, and ``partial`` is false.
         """
-        return combined_result(
+        combined = combined_result(
             [self._own(index) for index in self._job_set.layout.indices],
             job_id=self._job_set.job_set_id(),
             backend_name=self.backend_name,
+        )
+        if not partial and not (self.success and combined.success):
+            raise ResultNotAvailableError(self._what_is_missing(combined))
+        return combined
+
+    def _what_is_missing(self, combined: Result) -> str:
+        missing = [index for index, each in enumerate(combined.results) if not each.success]
+        name, advice = self._job_set.name(), "combine_results(partial=True) combines what is there"
+        if not missing:
+            return f"job set {name!r} did not end as it should, see error_messages(): {advice}"
+        shown = ", ".join(map(str, missing[:_SHOWN_CIRCUITS]))
+        more = ", …" if len(missing) > _SHOWN_CIRCUITS else ""
+        return (
+            f"{len(missing)} of the {len(combined.results)} circuits of job set {name!r} have no "
+            f"result ({shown}{more}; {combined.results[missing[0]].status}): {advice}"
         )
 
     def _own(self, chunk_index: int) -> Result | list[ExperimentResult]:

@@ -104,6 +104,8 @@ def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
     submit_error = submit_failure(chunk)
     if submit_error is not None:
         return [*lines, f"    status: job submit failed: {submit_error.message}"]
+    if chunk.status is ChunkStatus.UNSENT:
+        return [*lines, f"    status: {chunk.status.job_status.value}"]
     lines += [
         f"    job ID: {job_id(chunk)}",
         f"    name: {job_name(job_set.name, chunk.key.index)}",
@@ -119,7 +121,7 @@ def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
 
 
 def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | None:
-    """Name the chunks that failed and say why; ``None`` when none did."""
+    """Name the chunks that failed, the kind of failure and why; ``None`` when none did."""
     lines: list[str] = []
     for chunk in chunks:
         error = failure(chunk)
@@ -127,9 +129,8 @@ def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | Non
             continue
         circuits = job_set.circuits_of(chunk.key.index)
         job = "not submitted" if submit_failure(chunk) else f"job ID={job_id(chunk)}"
-        lines.append(
-            f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}, {job}:"
-        )
+        which = f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}"
+        lines.append(f"{which}, {job}, {error.kind}:")
         lines += [f"  {line}" for line in error.message.split("\n")]
     return _text(lines) or None
 

@@ -1,24 +1,28 @@
 """Check what a user gives to ``run``, before anything is stored."""
 
+import math
 import operator
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from jobset_protocol.codecs.document import encode_document
+from jobset_protocol.codecs.noise_model import encode_noise_model, is_noise_model
 from jobset_protocol.errors import (
     CodecError,
     ConfigurationError,
     InvalidExperimentsError,
     InvalidOptionsError,
 )
-from jobset_protocol.messages import BackendSpec
+from jobset_protocol.messages import AS_IF_UNSPLIT, SAME_FOR_ALL, BackendSpec
 
 MOST_LABEL_CHARACTERS = 200
 MOST_TAGS = 100
+MOST_OPTION_BYTES = 4 << 20
+"""Encoded: every reader of a set reads its options, a noise model among them."""
 _LINE_BREAKING = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories that would break a line of a report, or cannot be stored."""
 
@@ -40,11 +44,20 @@ def experiments_list(experiments: object) -> list[QuantumCircuit]:
     if not circuits:
         raise InvalidExperimentsError("there is nothing to run: the list of experiments is empty")
     for index, circuit in enumerate(circuits):
-        if not isinstance(circuit, QuantumCircuit):
-            raise InvalidExperimentsError(
-                f"experiments[{index}] is a {type(circuit).__name__}, not a QuantumCircuit"
-            )
+        _require_circuit(index, circuit)
     return circuits
+
+
+def checked_circuits(experiments: Iterable[object], spec: BackendSpec) -> Iterator[QuantumCircuit]:
+    """Yield circuits as they come, each one checked.
+
+    Raises:
+        InvalidExperimentsError: One is no circuit, or is too wide for the backend; names it.
+    """
+    for index, circuit in enumerate(experiments):
+        checked = _require_circuit(index, circuit)
+        _require_fit(index, checked, spec)
+        yield checked
 
 
 def require_width(circuits: Iterable[QuantumCircuit], spec: BackendSpec) -> None:
@@ -53,14 +66,24 @@ def require_width(circuits: Iterable[QuantumCircuit], spec: BackendSpec) -> None
     Raises:
         InvalidExperimentsError: Names the first such circuit.
     """
-    if spec.num_qubits is None:
-        return
     for index, circuit in enumerate(circuits):
-        if circuit.num_qubits > spec.num_qubits:
-            raise InvalidExperimentsError(
-                f"experiments[{index}] ({circuit.name!r}) has {circuit.num_qubits} qubits, and "
-                f"backend {spec.alias!r} has {spec.num_qubits}: transpile for it, or choose another"
-            )
+        _require_fit(index, circuit, spec)
+
+
+def _require_circuit(index: int, experiment: object) -> QuantumCircuit:
+    if not isinstance(experiment, QuantumCircuit):
+        raise InvalidExperimentsError(
+            f"experiments[{index}] is a {type(experiment).__name__}, not a QuantumCircuit"
+        )
+    return experiment
+
+
+def _require_fit(index: int, circuit: QuantumCircuit, spec: BackendSpec) -> None:
+    if spec.num_qubits is not None and circuit.num_qubits > spec.num_qubits:
+        raise InvalidExperimentsError(
+            f"experiments[{index}] ({circuit.name!r}) has {circuit.num_qubits} qubits, and "
+            f"backend {spec.alias!r} has {spec.num_qubits}: transpile for it, or choose another"
+        )
 
 
 def chunk_size(max_experiments_per_job: object) -> int | None:
@@ -107,8 +130,12 @@ def label(what: str, text: object) -> str:
     return text
 
 
-def tags(job_tags: object) -> tuple[str, ...]:
+def tags(job_tags: object, what: str = "job_tags") -> tuple[str, ...]:
     """Return the tags, each once.
+
+    Args:
+        job_tags: Strings; ``None`` for none.
+        what: How to call them in an error.
 
     Raises:
         ConfigurationError: Not a list of strings that are fit, or too many.
@@ -116,10 +143,10 @@ def tags(job_tags: object) -> tuple[str, ...]:
     if job_tags is None:
         return ()
     if isinstance(job_tags, str | bytes | Mapping) or not isinstance(job_tags, Iterable):
-        raise ConfigurationError(f"job_tags must be a list of strings, not {job_tags!r}")
-    found = tuple(dict.fromkeys(label(f"job_tags[{i}]", tag) for i, tag in enumerate(job_tags)))
+        raise ConfigurationError(f"{what} must be a list of strings, not {job_tags!r}")
+    found = tuple(dict.fromkeys(label(f"{what}[{i}]", tag) for i, tag in enumerate(job_tags)))
     if len(found) > MOST_TAGS:
-        raise ConfigurationError(f"job_tags holds {len(found)} tags; at most {MOST_TAGS} may be")
+        raise ConfigurationError(f"{what} holds {len(found)} tags; at most {MOST_TAGS} may be")
     return found
 
 
@@ -135,30 +162,74 @@ def share_level(job_share_level: object) -> None:
         )
 
 
+def seed_policy(policy: object) -> str:
+    """Return what becomes of ``seed_simulator`` in the chunks.
+
+    Args:
+        policy: ``as_if_unsplit``: every circuit gets the seed that it has in one unsplit run, on
+            backends that can do so; ``same_for_all``: every chunk gets the seed as it is given.
+
+    Raises:
+        InvalidOptionsError: It is neither.
+    """
+    if isinstance(policy, str) and policy in (AS_IF_UNSPLIT, SAME_FOR_ALL):
+        return policy
+    raise InvalidOptionsError(
+        f"seed_policy must be {AS_IF_UNSPLIT!r} or {SAME_FOR_ALL!r}, not {policy!r}"
+    )
+
+
 def run_options(run_config: Mapping[str, Any], spec: BackendSpec) -> dict[str, Any]:
     """Return the run options as plain values that can travel to a worker.
+
+    A qiskit-aer ``NoiseModel`` becomes bytes, which the worker reads.
 
     Raises:
         InvalidOptionsError: Names the option that cannot, or that asks for too much.
     """
-    if "parameter_binds" in run_config:
-        raise InvalidOptionsError(
-            "parameter_binds belong to single circuits and cannot be split: bind them before, "
-            "with circuit.assign_parameters(values)"
-        )
     options: dict[str, Any] = {}
+    encoded_bytes: dict[str, int] = {}
     for name, value in run_config.items():
         try:
-            options[name] = _plain(value)
-            encode_document({name: options[name]})
+            options[name] = encode_noise_model(value) if is_noise_model(value) else _plain(value)
+            encoded_bytes[name] = len(encode_document({name: options[name]}))
         except (CodecError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise InvalidOptionsError(
                 f"the option {name!r} cannot travel to a worker ({error}): give numbers, strings, "
                 "lists and dicts only, or configure it with the worker's backend"
             ) from error
+    _require_small(encoded_bytes)
     _require_shots(options.get("shots"), spec)
     _require_seed(options.get("seed_simulator"))
     return options
+
+
+def retention_seconds(seconds: object) -> float | None:
+    """Return how long a set is kept after its end; ``None`` for ever.
+
+    Raises:
+        ConfigurationError: Not a number of seconds above 0.
+    """
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float | np.number):
+        raise ConfigurationError(f"retention_seconds must be a number, not {seconds!r}")
+    found = float(seconds)
+    if not 0 < found < math.inf:
+        raise ConfigurationError(
+            f"retention_seconds must be above 0 and finite, not {found}; None keeps the set"
+        )
+    return found
+
+
+def _require_small(encoded_bytes: Mapping[str, int]) -> None:
+    total = sum(encoded_bytes.values())
+    if total > MOST_OPTION_BYTES:
+        largest = max(encoded_bytes, key=lambda name: encoded_bytes[name])
+        raise InvalidOptionsError(
+            f"the options take {total:,} bytes, most of them {largest!r}, and the limit is "
+            f"{MOST_OPTION_BYTES:,}: configure it with the worker's backend"
+        )
 
 
 def _require_shots(shots: object, spec: BackendSpec) -> None:

@@ -4,12 +4,15 @@ A set's keys share a hash tag, ``{<set id>}``, so that one script may touch them
 cluster.  A backend's keys share another, ``{backend:<alias>}``.
 """
 
+from urllib.parse import quote
+
 PREFIX = "jobset"
 EPOCH = f"{PREFIX}:epoch"
 BACKENDS = f"{PREFIX}:backends"
 WORKERS = f"{PREFIX}:workers"
 SETS_BY_TIME = f"{PREFIX}:index:time"
 LIVE_SETS = f"{PREFIX}:index:live"
+SETS_BY_EXPIRY = f"{PREFIX}:index:expiry"
 SET_ASIDE = f"{PREFIX}:aside"
 
 
@@ -54,6 +57,26 @@ def sets_by_name(name: str) -> str:
 def sets_by_tag(tag: str) -> str:
     """Return the key of the index of the sets that bear ``tag``."""
     return f"{PREFIX}:index:tag:{tag}"
+
+
+def idempotency(owner: str, key: str) -> str:
+    """Return the key that names the set which an owner made with an idempotency key.
+
+    >>> idempotency("a:b", "night 3")
+    'jobset:index:key:a%3Ab:night 3'
+    """
+    return f"{PREFIX}:index:key:{quote(owner, safe='')}:{key}"
+
+
+def of_script(set_id: str, first: str) -> list[str]:
+    """Return the keys that every script on a whole set takes.
+
+    Args:
+        set_id: The set.
+        first: What the script calls its first key.
+    """
+    parts = ("statuses", "counts", "events", "set")
+    return [first, *(job_set(set_id, part) for part in parts)]
 
 
 def queue(alias: str) -> str:

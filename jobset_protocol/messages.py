@@ -210,6 +210,7 @@ class SetRecord:
         seed_policy: ``as_if_unsplit`` or ``same_for_all``.
         retention_seconds: How long the set is kept after its end; ``None`` until it is deleted.
         finished_at: When the last chunk became final; 0 before that.
+        idempotency_key: Under which its owner asked for it, if under any.
     """
 
     set_id: str
@@ -229,6 +230,7 @@ class SetRecord:
     seed_policy: str = AS_IF_UNSPLIT
     retention_seconds: float | None = None
     finished_at: float = 0.0
+    idempotency_key: str | None = None
 
     @property
     def chunk_count(self) -> int:

@@ -4,11 +4,12 @@ Both entry points may be called twice, late, or for a chunk that somebody else h
 decides, and its fence guards every write.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from jobset_protocol.errors import BackendNotFoundError, MessageError
+from jobset_protocol.errors import BackendNotFoundError, JobSetNotFoundError, MessageError
 from jobset_protocol.messages import ChunkKey, Claim, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
@@ -69,8 +70,9 @@ class Execution:
         Raises:
             MessageError: The set has no such chunk.
         """
-        job_set = self._set_with(key)
-        backend = self._served(job_set)
+        return self._unless_deleted(key, self._submit)
+
+    def _submit(self, key: ChunkKey, job_set: SetRecord, backend: ServedBackend) -> Outcome:
         if backend.max_pending and not self._store.take_slot(
             backend.alias, key, max_pending=backend.max_pending
         ):
@@ -97,8 +99,9 @@ class Execution:
         Raises:
             MessageError: The set has no such chunk.
         """
-        job_set = self._set_with(key)
-        backend = self._served(job_set)
+        return self._unless_deleted(key, self._collect)
+
+    def _collect(self, key: ChunkKey, job_set: SetRecord, backend: ServedBackend) -> Outcome:
         claim = self._store.claim_collection(
             key, backend=backend.alias, owner=self._owner, lease_seconds=self._lease_seconds
         )
@@ -107,6 +110,20 @@ class Execution:
         step = self._step(job_set, backend, claim)
         with self._leases.hold(claim, backend.alias):
             return step.guarded(step.collect, where="collect")
+
+    def _unless_deleted(
+        self, key: ChunkKey, step: Callable[[ChunkKey, SetRecord, ServedBackend], Outcome]
+    ) -> Outcome:
+        """Do a step, and end quietly when the chunk's set is deleted before or meanwhile."""
+        backend = None
+        try:
+            job_set = self._set_with(key)
+            backend = self._served(job_set)
+            return step(key, job_set, backend)
+        except JobSetNotFoundError:
+            if backend is not None:
+                self.wake(backend.release_slot(self._store, key))
+            return Outcome(None, "its job set was deleted")
 
     def hand_over(self, key: ChunkKey) -> None:
         """Give up a chunk that this worker holds, because it is stopping.
@@ -160,7 +177,9 @@ class Execution:
     def wake(self, keys: Sequence[ChunkKey]) -> None:
         """Send the messages of chunks that waited for a slot."""
         for key in keys:
-            self._dispatcher.submit(self._set(key.set_id), [key.index])
+            # A set may be deleted while its chunks wait.
+            with contextlib.suppress(JobSetNotFoundError):
+                self._dispatcher.submit(self._set(key.set_id), [key.index])
 
     def _step(self, job_set: SetRecord, backend: ServedBackend, claim: Claim) -> Step:
         return Step(self._store, job_set, backend, claim, wake=self.wake)

@@ -2,9 +2,11 @@
 
 The schedule knows every claimed or submitted chunk.  It does not know a queued chunk whose
 message was lost, a set whose client died while sending it, a slot whose holder is gone, or a
-chunk whose own entry was lost between two writes.  Those are found here, from the sets.
+chunk whose own entry was lost between two writes.  Those are found here, from the sets.  Sets
+whose retention has passed are deleted here, too, and what interrupted deletions have left.
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping
 
@@ -55,6 +57,8 @@ class Recovery:
         self._suspects = suspects
         for backend in self._backends.values():
             self._sweep_slots(backend)
+        for set_id in self._store.delete_expired():
+            _log.info("set %s: deleted, its time was up", set_id)
 
     def _sweep_set(self, job_set: SetRecord) -> set[ChunkKey]:
         statuses = self._store.statuses(job_set.set_id)
@@ -116,7 +120,9 @@ class Recovery:
                 woken += self._store.release_slot(backend.alias, key)
         woken += self._store.wake_waiting(backend.alias, max_pending=max_pending)
         for key in woken:
-            self._dispatcher.submit(self._store.set_record(key.set_id), [key.index])
+            # A set may be deleted while its chunks wait.
+            with contextlib.suppress(JobSetNotFoundError):
+                self._dispatcher.submit(self._store.set_record(key.set_id), [key.index])
 
     def _is_over(self, key: ChunkKey) -> bool:
         try:

@@ -5,6 +5,9 @@ The file is ``JOBSET_CONFIG``; without one, ``aer`` and ``fake`` are there::
     [backends.torino]
     provider = "ibm"           # which adapter
     max_pending = 3            # jobs at the provider at a time, for the whole cluster
+    max_bytes = 5000000        # QPY of one job's circuits, before compression
+    max_executions = 10000000  # circuits × shots of one job
+    prices = { job = 0.30, shot = 0.00035, currency = "USD" }  # for estimates; also `circuit`
     backend = "ibm_torino"     # the rest is the adapter's
 """
 
@@ -13,12 +16,29 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobset_protocol.errors import ConfigurationError
+
+
+class PriceSettings(BaseModel):
+    """What a job costs, by unit; a unit without a price costs nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    job: float | None = Field(default=None, ge=0)
+    circuit: float | None = Field(default=None, ge=0)
+    shot: float | None = Field(default=None, ge=0)
+    currency: str = Field(pattern=r"^[A-Za-z ]{1,20}$")
+
+    @model_validator(mode="after")
+    def _require_a_price(self) -> Self:
+        if self.job is None and self.circuit is None and self.shot is None:
+            raise ValueError("name a price: job, circuit or shot")
+        return self
 
 
 class BackendSettings(BaseModel):
@@ -29,6 +49,12 @@ class BackendSettings(BaseModel):
     provider: str
     max_pending: int | None = Field(default=None, ge=1)
     """Most jobs at the provider at a time, for the whole cluster."""
+    max_bytes: int | None = Field(default=None, ge=1)
+    """Most bytes of one job's circuits, as QPY before compression."""
+    max_executions: int | None = Field(default=None, ge=1)
+    """Most circuits × shots of one job."""
+    prices: PriceSettings | None = None
+    """What clients estimate costs by."""
     poll_min_seconds: float | None = Field(default=None, gt=0)
     poll_max_seconds: float | None = Field(default=None, gt=0)
     options: Mapping[str, Any] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 Knows no Celery.  Every write goes through the claim's fence.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from jobset_protocol.codecs.qpy import decode_circuits
 from jobset_protocol.codecs.result import encode_result
 from jobset_protocol.errors import (
     CodecError,
+    ConfigurationError,
     FailureKind,
+    JobSetNotFoundError,
     ProviderError,
     StaleFenceError,
     StoreLostError,
@@ -106,8 +109,8 @@ class Step:
         except StaleFenceError as error:
             _log.warning("%s", error)
             return Outcome(None, "taken over by another claim")
-        except (CodecError, StoreLostError) as error:
-            return self._fail(ErrorRecord.of(error, kind=FailureKind.REJECTED, where=where))
+        except (CodecError, ConfigurationError, StoreLostError) as error:
+            return self._fail(ErrorRecord.of(error, kind=FailureKind.FATAL, where=where))
 
     def run_or_submit(self, blob: bytes) -> Outcome:
         """Go on from a fresh claim: local chunks to their end, remote ones to their reference."""
@@ -141,7 +144,8 @@ class Step:
         index = self._claim.key.index
         wanted = self._job_set.circuits_of(index)
         first = self._job_set.circuits_of(self._job_set.source_of(index)).start
-        circuits = decode_circuits(blob)[wanted.start - first : wanted.stop - first]
+        everything = decode_circuits(self._store.whole(blob))
+        circuits = everything[wanted.start - first : wanted.stop - first]
         self._names = [circuit.name for circuit in circuits]
         return Payload(
             circuits=circuits, start_index=wanted.start, seed_policy=self._job_set.seed_policy
@@ -182,14 +186,15 @@ class Step:
         """Cancel a job that came too late, if the chunk has another one or is over.
 
         A chunk without a job is left alone: its next claim finds this one by its tag, and must
-        not find it cancelled.
+        not find it cancelled.  Of a set that was deleted, nobody needs a job.
         """
-        [record] = self._store.chunks([self._claim.key])
-        is_needed = record.reference is None and not record.status.is_final
-        if is_needed or record.reference == reference:
-            return
+        with contextlib.suppress(JobSetNotFoundError):
+            [record] = self._store.chunks([self._claim.key])
+            is_needed = record.reference is None and not record.status.is_final
+            if is_needed or record.reference == reference:
+                return
         _log.error(
-            "chunk %s: job %s came after its claim was taken over; cancelling it",
+            "chunk %s: job %s came after its claim had ended; cancelling it",
             self._claim.key,
             reference.job_id,
         )
@@ -216,6 +221,13 @@ class Step:
         if kind is FailureKind.TRANSIENT and tries >= MAX_TRIES:
             return self._fail(record)
         delay = _delay_seconds(error, tries)
+        if kind is FailureKind.LIMIT and tries == 1:
+            _log.warning(
+                "%s takes no more jobs now, chunk %s waits: %s",
+                self._backend.alias,
+                self._claim.key,
+                record.message,
+            )
         self._store.requeue(
             self._claim,
             backend=self._backend.alias,

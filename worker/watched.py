@@ -1,9 +1,10 @@
 """What the watcher's parts share: a chunk as it was read, the times to keep, and how to finish."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 
-from jobset_protocol.errors import ConfigurationError
+from jobset_protocol.errors import ConfigurationError, JobSetNotFoundError
 from jobset_protocol.messages import ChunkRecord, Claim, ErrorRecord, JobReference, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
@@ -100,4 +101,6 @@ class Watch:
         """Make a chunk final, and wake who waited for its slot."""
         self.store.finish(chunk.claim, status, backend=self.alias, error=error)
         for key in self.backend.release_slot(self.store, chunk.record.key):
-            self.dispatcher.submit(self.store.set_record(key.set_id), [key.index])
+            # A set may be deleted while its chunks wait.
+            with contextlib.suppress(JobSetNotFoundError):
+                self.dispatcher.submit(self.store.set_record(key.set_id), [key.index])

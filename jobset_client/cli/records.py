@@ -21,10 +21,18 @@ def set_document(record: SetRecord, counts: Mapping[ChunkStatus, int]) -> dict[s
         "circuits": record.circuit_count,
         "chunk_size": record.chunk_size,
         "chunks": record.chunk_count,
-        "options": dict(record.options),
+        "options": shown_options(record),
         "cancelled": record.cancelled,
         "outcome": Outcome.of(counts).word,
         "counts": {status.value: counts[status] for status in ChunkStatus if counts.get(status)},
+    }
+
+
+def shown_options(record: SetRecord) -> dict[str, Any]:
+    """Return a set's run options; one that is bytes, such as a noise model, by its size."""
+    return {
+        name: f"{len(value):,} bytes" if isinstance(value, bytes) else value
+        for name, value in record.options.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Carry through QPY what it drops or refuses of qiskit-aer's ``save_*`` and ``set_*``.
+"""Carry through QPY what it drops or refuses: of qiskit-aer's ``save_*`` and ``set_*``, and delays.
 
 QPY turns an instruction that it does not know into a plain one: name, label and parameters stay,
 other attributes go.  Aer keeps in such an attribute, ``_subtype``, whether data is saved once, for
@@ -15,6 +15,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import CONTROL_FLOW_OP_NAMES, ControlFlowOp, Instruction, Operation
 
+from jobset_protocol.codecs.delays import DELAYS, delay_carrier
 from jobset_protocol.codecs.extensions import pack_values, unpack_values
 from jobset_protocol.errors import CodecError
 
@@ -41,7 +42,8 @@ SET_NAMES = frozenset({"set_matrix_product_state", "set_stabilizer"})
 """Only those that QPY cannot write; the others are whole without their class."""
 
 _MARK = "jobset-directive-1"
-_WATCHED = SAVE_NAMES | SET_NAMES | CONTROL_FLOW_OP_NAMES
+NAMES = SAVE_NAMES | SET_NAMES
+_CARRIED = NAMES | DELAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def carried(circuit: QuantumCircuit) -> QuantumCircuit:
     Raises:
         TypeError, ValueError, OverflowError: A parameter cannot be stored.
     """
-    return replaced(circuit, _carrier)
+    return replaced(circuit, _CARRIED, _carrier)
 
 
 def read_carrier(operation: Operation) -> Directive | None:
@@ -84,26 +86,30 @@ def read_carrier(operation: Operation) -> Directive | None:
 
 
 def replaced(
-    circuit: QuantumCircuit, replacement: Callable[[Instruction], Instruction]
+    circuit: QuantumCircuit,
+    names: frozenset[str],
+    replacement: Callable[[Instruction], Instruction],
 ) -> QuantumCircuit:
-    """Replace ``save_*`` and ``set_*``, also in the bodies of control flow.
+    """Replace instructions of some names, also in the bodies of control flow.
 
     Args:
         circuit: Is not changed.
+        names: Of what may be replaced.
         replacement: Returns what to put in place of an instruction, or the instruction itself.
 
     Returns:
         The circuit itself when nothing was replaced.
     """
     # Most circuits end here: names are counted without making a Python object a gate.
-    if _WATCHED.isdisjoint(circuit.count_ops()):
+    watched = names | CONTROL_FLOW_OP_NAMES
+    if watched.isdisjoint(circuit.count_ops()):
         return circuit
     copy = circuit.copy_empty_like()
     changed = False
     for instruction in circuit.data:
-        if instruction.name in _WATCHED:
+        if instruction.name in watched:
             old = instruction.operation
-            new = _in_bodies(old, replacement)
+            new = _in_bodies(old, names, replacement)
             changed = changed or new is not old
             copy._append(instruction.replace(operation=new))
         else:
@@ -112,17 +118,21 @@ def replaced(
 
 
 def _in_bodies(
-    operation: Instruction, replacement: Callable[[Instruction], Instruction]
+    operation: Instruction,
+    names: frozenset[str],
+    replacement: Callable[[Instruction], Instruction],
 ) -> Instruction:
     if not isinstance(operation, ControlFlowOp):
         return operation if operation.name in CONTROL_FLOW_OP_NAMES else replacement(operation)
-    bodies = [replaced(body, replacement) for body in operation.blocks]
+    bodies = [replaced(body, names, replacement) for body in operation.blocks]
     if all(new is old for new, old in zip(bodies, operation.blocks, strict=True)):
         return operation
     return operation.replace_blocks(bodies)
 
 
 def _carrier(operation: Instruction) -> Instruction:
+    if operation.name in DELAYS:
+        return delay_carrier(operation)
     subtype = getattr(operation, "_subtype", None)
     # Without a subtype it has been through QPY before, or is not Aer's: that is for a worker to
     # tell, since another backend may know the name.

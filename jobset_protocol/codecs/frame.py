@@ -72,18 +72,10 @@ def unpack(blob: bytes, codec_id: int, max_version: int, *, max_bytes: int) -> b
         PayloadTooLargeError: It is, or turns out to be, larger than its cap.
         CodecError: It is not a blob of ours, holds something else, or is damaged.
     """
-    _check_header(blob, codec_id, max_version)
-    body = memoryview(blob)[_HEADER.size :]
+    size_bytes = check(blob, codec_id, max_version, max_bytes=max_bytes)
     try:
-        size_bytes = zstd.get_frame_info(body).decompressed_size
-        if size_bytes is None:
-            raise CodecError("a stored blob does not state its size: it was not written by Jobset")
-        if size_bytes > max_bytes:
-            raise PayloadTooLargeError(
-                f"a stored blob unpacks to {size_bytes:,} bytes and the cap is {max_bytes:,}: "
-                "use smaller chunks, or raise the cap"
-            )
         decompressor = zstd.ZstdDecompressor(options=_DECOMPRESSION)
+        body = memoryview(blob)[_HEADER.size :]
         data = decompressor.decompress(body, max_length=size_bytes)
     except zstd.ZstdError as error:
         raise CodecError(f"a stored blob is damaged: {error}") from error
@@ -96,6 +88,39 @@ def unpack(blob: bytes, codec_id: int, max_version: int, *, max_bytes: int) -> b
     if len(data) != size_bytes or decompressor.unused_data:
         raise CodecError("a stored blob is damaged: bytes are missing or follow its end")
     return data
+
+
+def check(blob: bytes, codec_id: int, max_version: int, *, max_bytes: int) -> int:
+    """Judge a blob by what it says in front; returns how many bytes it claims to unpack to.
+
+    Raises:
+        VersionMismatchError: The codec or its version is not known here.
+        PayloadTooLargeError: It is larger than its cap.
+        CodecError: It is not a blob of ours, holds something else, or is damaged.
+    """
+    _check_header(blob, codec_id, max_version)
+    size_bytes = unpacked_bytes(blob)
+    if size_bytes > max_bytes:
+        raise PayloadTooLargeError(
+            f"a stored blob unpacks to {size_bytes:,} bytes and the cap is {max_bytes:,}: "
+            "use smaller chunks, or raise the cap"
+        )
+    return size_bytes
+
+
+def unpacked_bytes(blob: bytes) -> int:
+    """Return how many bytes :func:`pack` was given, as the blob states it.
+
+    Raises:
+        CodecError: It states nothing: it is not a blob of ours, or is damaged.
+    """
+    try:
+        size_bytes = zstd.get_frame_info(memoryview(blob)[_HEADER.size :]).decompressed_size
+    except zstd.ZstdError as error:
+        raise CodecError(f"a stored blob is damaged: {error}") from error
+    if size_bytes is None:
+        raise CodecError("a stored blob does not state its size: it was not written by Jobset")
+    return size_bytes
 
 
 def _check_header(blob: bytes, codec_id: int, max_version: int) -> None:

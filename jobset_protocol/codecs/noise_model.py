@@ -58,9 +58,9 @@ class ReadoutMatrix(NamedTuple):
 class DelayNoise(NamedTuple):
     """Relaxation during delays, by qubit; times in seconds."""
 
-    t1s: NDArray[np.float64]
-    t2s: NDArray[np.float64]
-    excited_populations: NDArray[np.float64]
+    t1s: list[float]
+    t2s: list[float]
+    excited_populations: list[float]
     dt: float | None
 
 
@@ -92,7 +92,9 @@ def encode_noise_model(model: Any) -> bytes:
     try:
         description = _described(model)
     except (AttributeError, TypeError) as error:
-        raise CodecError(f"its NoiseModel is not that of qiskit-aer 0.17 or 0.18: {error}") from error
+        raise CodecError(
+            f"its NoiseModel is not that of qiskit-aer 0.17 or 0.18: {error}"
+        ) from error
     data = pack_document(_lists(description))
     return frame.pack(CodecId.NOISE_MODEL, VERSIONS[CodecId.NOISE_MODEL], data)
 
@@ -177,8 +179,8 @@ def _delay_noise(noise_pass: Any) -> DelayNoise:
             f"the noise model holds a {type(noise_pass).__name__}, which is code, not data"
         )
     dt = noise_pass._dt
-    times = (noise_pass._t1s, noise_pass._t2s, noise_pass._p1s)
-    t1s, t2s, populations = (np.asarray(each, dtype=np.float64) for each in times)
+    columns = (noise_pass._t1s, noise_pass._t2s, noise_pass._p1s)
+    t1s, t2s, populations = ([float(value) for value in column] for column in columns)
     return DelayNoise(t1s, t2s, populations, None if dt is None else float(dt))
 
 

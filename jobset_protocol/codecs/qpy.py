@@ -23,7 +23,8 @@ from jobset_protocol.codecs.circuit_limits import (
     CircuitLimits,
     check_programs,
 )
-from jobset_protocol.codecs.directives import carried
+from jobset_protocol.codecs.delays import DELAY_CARRIERS, carried_delay
+from jobset_protocol.codecs.directives import carried, replaced
 from jobset_protocol.codecs.native_qpy import dump_plain
 from jobset_protocol.codecs.registry import VERSIONS, CodecId
 from jobset_protocol.errors import (
@@ -112,7 +113,7 @@ def decode_circuits(blob: bytes, *, limits: CircuitLimits = DEFAULT_LIMITS) -> l
         raise CodecError(f"stored circuits are damaged: {str(error)[:500]}") from error
     if len(circuits) != expected:
         raise CodecError(f"stored circuits are damaged: {len(circuits)} of {expected} were read")
-    return circuits
+    return [replaced(circuit, DELAY_CARRIERS, carried_delay) for circuit in circuits]
 
 
 def _dump(circuits: Sequence[QuantumCircuit], version: int) -> bytes:

@@ -1,6 +1,7 @@
 """The one place where the truth about job sets is kept; see ``base`` for what a store does."""
 
 from jobset_protocol.store.base import ServerReport, Store
+from jobset_protocol.store.blobs import BlobStore
 from jobset_protocol.store.redis import RedisStore
 from jobset_protocol.store.server import open_client, without_password
 
@@ -14,9 +15,11 @@ def connect(url: str, *, patience_seconds: float = CLIENT_PATIENCE_SECONDS) -> R
     """Return the store at ``url``; nothing is sent before the first call.
 
     Raises:
-        ConfigurationError: The URL is not one of Redis or Valkey.
+        ConfigurationError: The URL is not one of Redis or Valkey, or the environment names a folder
+            for large blobs that cannot be one.
     """
-    return RedisStore(open_client(url, patience_seconds=patience_seconds))
+    client = open_client(url, patience_seconds=patience_seconds)
+    return RedisStore(client, BlobStore.from_environment())
 
 
 __all__ = ["RedisStore", "ServerReport", "Store", "connect", "without_password"]

@@ -7,22 +7,16 @@ from typing import Any
 
 from jobset_protocol import keys
 from jobset_protocol.messages import BackendSpec, ChunkKey, ErrorRecord, WorkerRecord
+from jobset_protocol.store.catalogue import settle
 from jobset_protocol.store.chunks import chunk_keys
 from jobset_protocol.store.records import encode_error, text
 from jobset_protocol.store.server import RedisServer, translated
-from jobset_protocol.store.sets import set_keys
 
 MESSAGES_KEPT_ASIDE = 1000
 
 
 class RedisBackends(RedisServer):
     """See :class:`jobset_protocol.store.base.BackendStore`."""
-
-    @translated
-    def now(self) -> float:
-        """See :meth:`BackendStore.now`."""
-        seconds, microseconds = self.client.time()
-        return float(seconds) + float(microseconds) / 1e6
 
     @translated
     def set_aside(self, message: str) -> None:
@@ -105,12 +99,12 @@ class RedisBackends(RedisServer):
     @translated
     def settle_set(self, set_id: str) -> None:
         """See :meth:`BackendStore.settle_set`."""
-        self.client.zrem(keys.LIVE_SETS, set_id)
+        settle(self.scripts, set_id)
 
     @translated
     def fail_unsent(self, set_id: str, error: ErrorRecord, *, idle_seconds: float) -> int:
         """See :meth:`BackendStore.fail_unsent`."""
-        script_keys = set_keys(set_id, keys.job_set(set_id))
+        script_keys = keys.of_script(set_id, keys.job_set(set_id))
         failed = self.scripts.call("fail_unsent", script_keys, [idle_seconds])
         self.scripts.run(
             [

@@ -9,7 +9,7 @@ once, and nowhere else.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jobset_protocol.messages import (
     BackendSpec,
@@ -22,6 +22,7 @@ from jobset_protocol.messages import (
     SetRecord,
     WorkerRecord,
 )
+from jobset_protocol.set_status import SetStatus
 from jobset_protocol.statuses import ChunkStatus
 
 
@@ -40,6 +41,14 @@ class ServerReport:
     version: str
     problems: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+
+class StoredChunk(NamedTuple):
+    """A chunk with its blobs, as they lie in the store; ``None`` where there is none."""
+
+    record: ChunkRecord
+    payload: bytes | None
+    result: bytes | None
 
 
 class SetStore(Protocol):
@@ -89,7 +98,11 @@ class SetStore(Protocol):
         ...
 
     def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
-        """Store consecutive chunks' payloads and make those chunks QUEUED."""
+        """Store consecutive chunks' payloads and make those chunks QUEUED.
+
+        Raises:
+            JobSetNotFoundError: The set was deleted.
+        """
         ...
 
     def grow_set(
@@ -138,11 +151,73 @@ class SetStore(Protocol):
         ...
 
     def rename_set(self, set_id: str, name: str) -> None:
-        """Give a set another name."""
+        """Give a set another name.
+
+        Raises:
+            JobSetNotFoundError: No set has this id.
+        """
         ...
 
     def retag_set(self, set_id: str, tags: Sequence[str]) -> None:
-        """Put ``tags`` in the place of a set's tags."""
+        """Put ``tags`` in the place of a set's tags.
+
+        Raises:
+            JobSetNotFoundError: No set has this id.
+        """
+        ...
+
+    def update_retention(self, set_id: str, seconds: float | None) -> None:
+        """Say how long a set is kept after its end; ``None`` until it is deleted.
+
+        Raises:
+            JobSetNotFoundError: No set has this id.
+        """
+        ...
+
+    def claim_key(self, owner: str, key: str, set_id: str) -> str:
+        """Let an owner's idempotency key stand for a set that was just created.
+
+        A key whose set is gone is taken over.
+
+        Returns:
+            The set that the key stands for now: another one if that was first.
+        """
+        ...
+
+    def set_with_key(self, owner: str, key: str) -> SetRecord | None:
+        """Return the set that an owner's idempotency key stands for, if there is one."""
+        ...
+
+    def delete_set(self, set_id: str, *, force: bool = False) -> bool:
+        """Delete a set with all that belongs to it; whoever works on it ends as if taken over.
+
+        Args:
+            set_id: The set; one whose deletion was interrupted is deleted to the end.
+            force: Also when chunks are not final.
+
+        Returns:
+            Whether there was anything to delete.
+
+        Raises:
+            InvalidStateError: A chunk is not final.
+        """
+        ...
+
+    def import_set(
+        self, record: SetRecord, names: Sequence[bytes], chunks: Iterable[StoredChunk]
+    ) -> None:
+        """Write a set that was exported elsewhere, to be kept until it is deleted.
+
+        It is seen when it is complete; if ``chunks`` raises, nothing of it stays.
+
+        Args:
+            record: Its description.
+            names: The encoded lists of its circuits' names.
+            chunks: Every chunk, in chunk order, all of them final.
+
+        Raises:
+            InvalidStateError: There is a set with this id.
+        """
         ...
 
     def set_record(self, set_id: str) -> SetRecord:
@@ -157,8 +232,30 @@ class SetStore(Protocol):
         """Read the encoded lists of a set's circuit names, in order."""
         ...
 
-    def find_sets(self, *, name: str | None = None, limit: int | None = None) -> list[SetRecord]:
-        """List sets, the newest first."""
+    def find_sets(
+        self,
+        *,
+        name: str | None = None,
+        tag: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        backend: str | None = None,
+        owner: str | None = None,
+        status: SetStatus | None = None,
+        limit: int | None = None,
+    ) -> list[SetRecord]:
+        """List sets, the newest first; ``None`` means any.
+
+        Args:
+            name: Their name.
+            tag: One of their tags.
+            since: Earliest creation, seconds since the epoch.
+            until: Latest creation, seconds since the epoch.
+            backend: The backend's alias.
+            owner: Who submitted them.
+            status: What became of them.
+            limit: Most sets; those that do not fit are not counted.
+        """
         ...
 
     def statuses(self, set_id: str) -> list[ChunkStatus]:
@@ -191,6 +288,10 @@ class SetStore(Protocol):
 
     def results(self, keys: Iterable[ChunkKey]) -> list[bytes | None]:
         """Read encoded results in one pipeline; ``None`` where there is none."""
+        ...
+
+    def result_bytes(self, keys: Iterable[ChunkKey]) -> list[int | None]:
+        """Read how large encoded results are, in one pipeline; ``None`` where there is none."""
         ...
 
     def last_event_id(self, set_id: str) -> str:
@@ -238,8 +339,19 @@ class ChunkStore(Protocol):
             into: CLAIMED, or RUNNING for a local provider, whose claim starts the run.
 
         Returns:
-            The claim and the payload, empty when it is gone from the store; ``None`` when there
-            is nothing to do: already claimed, final, or cancelled.
+            The claim and the payload as it is stored, for :meth:`whole`, empty when it is gone;
+            ``None`` when there is nothing to do: already claimed, final, or cancelled.
+        """
+        ...
+
+    def whole(self, stored: bytes) -> bytes:
+        """Return the blob that was stored, or that what was stored points to.
+
+        Raises:
+            ConfigurationError: It is in a file, and this side has no folder for large blobs.
+            StoreLostError: The file is gone.
+            CodecError: The file is damaged.
+            StoreUnavailableError: The folder does not answer.
         """
         ...
 
@@ -416,6 +528,14 @@ class BackendStore(Protocol):
 
     def settle_set(self, set_id: str) -> None:
         """Take a set whose chunks are all final off the live list."""
+        ...
+
+    def delete_expired(self, *, limit: int = 100) -> list[str]:
+        """Delete sets whose retention has passed, and what interrupted deletions have left.
+
+        Returns:
+            The ids of those deleted, at most ``limit`` at a time.
+        """
         ...
 
     def fail_unsent(self, set_id: str, error: ErrorRecord, *, idle_seconds: float) -> int:

@@ -15,6 +15,7 @@ from jobset_protocol.messages import (
     SetRecord,
 )
 from jobset_protocol.statuses import ChunkStatus
+from jobset_protocol.store.catalogue import settle
 from jobset_protocol.store.records import encode_error, encode_reference, text
 from jobset_protocol.store.server import LOST, RedisServer, translated
 
@@ -87,6 +88,11 @@ class RedisChunks(RedisServer):
             return None
         _refuse_lost(taken)
         return Claim(key, int(taken[0]), owner, int(taken[1])), payload or b""
+
+    @translated
+    def whole(self, stored: bytes) -> bytes:
+        """See :meth:`ChunkStore.whole`."""
+        return self.blobs.internalise(stored)
 
     @translated
     def claim_collection(
@@ -214,7 +220,8 @@ class RedisChunks(RedisServer):
         """See :meth:`ChunkStore.finish`."""
         key = claim.key
         script_keys = [*self._keys(key), keys.chunk(*key, "result")]
-        arguments = [key.index, claim.fence, status.code, encode_error(error), result or b""]
+        blob = self.blobs.externalise(result, key, "result") if result else b""
+        arguments = [key.index, claim.fence, status.code, encode_error(error), blob]
         # One round trip.  Should the claim be stale, the sweep puts the entry of the chunk's new
         # holder back.
         left, _ = self.scripts.run(
@@ -225,7 +232,7 @@ class RedisChunks(RedisServer):
         )
         self._refuse_stale(left, claim)
         if int(left) == 0:
-            self.scripts.run([("ZREM", keys.LIVE_SETS, key.set_id)])
+            settle(self.scripts, key.set_id)
 
     @translated
     def split(

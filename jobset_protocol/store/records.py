@@ -1,7 +1,8 @@
-"""Read the records that the scripts keep as Redis hashes."""
+"""Read and write the records that the scripts keep as Redis hashes."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from jobset_protocol.errors import JobSetNotFoundError
 from jobset_protocol.messages import (
@@ -18,6 +19,7 @@ from jobset_protocol.statuses import ChunkStatus
 
 _TRIES = b"tries:"
 _RANGE_DIGITS = 16
+_TIMES = ("queued_at", "claimed_at", "submitted_at", "running_at", "finished_at", "doubt_since")
 
 
 def text(value: bytes | str) -> str:
@@ -77,6 +79,33 @@ def chunk_record(key: ChunkKey, fields: Mapping[bytes, bytes], code: bytes) -> C
     )
 
 
+def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
+    """Return the hash that :func:`chunk_record` reads, without what belongs to a claim."""
+    fields: dict[str, Any] = {name: getattr(record, name) for name in _TIMES}
+    fields |= {"owner": record.owner, "tag": record.tag, "error": encode_error(record.error)}
+    if record.reference:
+        fields["reference"] = encode_reference(record.reference)
+    fields |= {f"{text(_TRIES)}{kind}": number for kind, number in record.tries.items()}
+    known = {name: value for name, value in fields.items() if value}
+    return known | {"fence": record.fence, "attempt": record.attempt}
+
+
+def encode_history(attempts: Sequence[PastAttempt]) -> list[str]:
+    """Return what :func:`past_attempts` reads."""
+    return [
+        json.dumps(
+            [
+                str(past.attempt),
+                past.status.code,
+                encode_reference(past.reference) if past.reference else "",
+                encode_error(past.error),
+                repr(past.finished_at),
+            ]
+        )
+        for past in attempts
+    ]
+
+
 def past_attempts(entries: Sequence[bytes]) -> tuple[PastAttempt, ...]:
     """Read a chunk's history, which the retry script writes."""
     attempts = []
@@ -94,6 +123,54 @@ def past_attempts(entries: Sequence[bytes]) -> tuple[PastAttempt, ...]:
     return tuple(attempts)
 
 
+def status_counts(fields: Mapping[bytes, bytes]) -> dict[ChunkStatus, int]:
+    """Read a set's counts; chunks that were halved are not counted."""
+    uncounted = (b"left", ChunkStatus.SPLIT.code.encode())
+    return {
+        ChunkStatus.from_code(text(code)): int(number)
+        for code, number in fields.items()
+        if code not in uncounted and int(number)
+    }
+
+
+def set_fields(record: SetRecord, epoch: str) -> list[Any]:
+    """Return names and values of the hash that :func:`set_record` reads.
+
+    Args:
+        record: The set.
+        epoch: Of the store that it is written to.
+    """
+    # Imported late: it brings qiskit along, which status and doctor do without.
+    from jobset_protocol.codecs.document import encode_document  # noqa: PLC0415
+
+    fields: dict[str, Any] = {
+        "name": record.name,
+        "backend": record.backend,
+        "owner": record.owner,
+        "epoch": epoch,
+        "created_at": record.created_at,
+        "seed_policy": record.seed_policy,
+        "circuits": record.circuit_count,
+        "chunk_size": record.chunk_size,
+        "options": encode_document(dict(record.options)),
+    }
+    marks = {"cancelled": record.cancelled, "abandoned": record.abandoned}
+    fields |= {name: 1 for name, marked in marks.items() if marked}
+    optional = {
+        "open": None if record.sealed else 1,
+        "finished_at": record.finished_at or None,
+        "retention_seconds": record.retention_seconds,
+        "idempotency_key": record.idempotency_key,
+    }
+    fields |= {name: value for name, value in optional.items() if value is not None}
+    return [item for field in fields.items() for item in field]
+
+
+def encode_ranges(ranges: Sequence[range]) -> str:
+    """Return what the scripts keep of the chunks of a set that grew."""
+    return "".join(f"{circuits.start:08x}{len(circuits):08x}" for circuits in ranges)
+
+
 def set_record(
     set_id: str,
     fields: Mapping[bytes, bytes],
@@ -105,7 +182,7 @@ def set_record(
     # Imported late: it brings qiskit along, which status and doctor do without.
     from jobset_protocol.codecs.document import decode_document  # noqa: PLC0415
 
-    retention = fields.get(b"retention_seconds")
+    retention, key = fields.get(b"retention_seconds"), fields.get(b"idempotency_key")
     is_open = b"open" in fields
     if is_open and ranges is None:
         ranges = b""
@@ -130,6 +207,7 @@ def set_record(
         seed_policy=text(fields.get(b"seed_policy", AS_IF_UNSPLIT)),
         retention_seconds=None if retention is None else float(retention),
         finished_at=float(fields.get(b"finished_at", 0)),
+        idempotency_key=None if key is None else text(key),
     )
 
 

@@ -2,8 +2,9 @@
 
 from jobset_protocol.store.backends import RedisBackends
 from jobset_protocol.store.chunks import RedisChunks
+from jobset_protocol.store.imports import RedisImports
 from jobset_protocol.store.sets import RedisSets
 
 
-class RedisStore(RedisSets, RedisChunks, RedisBackends):
+class RedisStore(RedisSets, RedisImports, RedisChunks, RedisBackends):
     """See :class:`jobset_protocol.store.base.Store`; the three sides are in files of their own."""

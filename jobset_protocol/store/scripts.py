@@ -7,10 +7,19 @@ from typing import Any
 
 import redis
 
-_BACKEND_SCRIPTS = frozenset(
-    {"lease_due", "next_due", "release_slot", "schedule", "take_slot", "wake_waiting"}
+_WITHOUT_PRELUDE = frozenset(
+    {
+        "claim_key",
+        "drop_key",
+        "lease_due",
+        "next_due",
+        "release_slot",
+        "schedule",
+        "take_slot",
+        "wake_waiting",
+    }
 )
-"""Scripts on a backend's keys; all others are a set's and begin with the prelude."""
+"""Scripts on keys of a backend or of an index; all others are a set's."""
 
 
 @cache
@@ -23,7 +32,7 @@ def _sources() -> Mapping[str, str]:
     }
     prelude = texts.pop("_prelude")
     return {
-        name: text if name in _BACKEND_SCRIPTS else prelude + text for name, text in texts.items()
+        name: text if name in _WITHOUT_PRELUDE else prelude + text for name, text in texts.items()
     }
 
 

@@ -25,6 +25,7 @@ from jobset_protocol.errors import (
     StoreUnfitError,
 )
 from jobset_protocol.store.base import ServerReport
+from jobset_protocol.store.blobs import BlobStore
 from jobset_protocol.store.scripts import Scripts
 
 SOCKET_TIMEOUT_SECONDS = 4.0
@@ -137,7 +138,8 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
 class RedisServer:
     """What the three sides of the store share: a client and its scripts."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", blobs: BlobStore | None = None) -> None:
+        self.blobs = blobs or BlobStore()
         # redis-py's annotations mix replies of all protocols and decodings; ours are bytes.
         self.client: Any = client
         self.scripts = Scripts(client)
@@ -159,6 +161,12 @@ class RedisServer:
         for warning in report.warnings:
             _log.warning("store: %s", warning)
         return report
+
+    @translated
+    def now(self) -> float:
+        """See :meth:`BackendStore.now`."""
+        seconds, microseconds = self.client.time()
+        return float(seconds) + float(microseconds) / 1e6
 
     @translated
     def epoch(self) -> str | None:

@@ -10,21 +10,20 @@ from jobset_protocol import keys
 from jobset_protocol.errors import InvalidStateError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, Event, SetRecord
 from jobset_protocol.statuses import ChunkStatus
-from jobset_protocol.store.catalogue import RedisCatalogue
-from jobset_protocol.store.records import chunk_record, past_attempts, text
+from jobset_protocol.store.blob_pointer import MAX_POINTER_BYTES, stated_bytes
+from jobset_protocol.store.catalogue import RedisCatalogue, enlist, entries_of, not_found
+from jobset_protocol.store.records import (
+    chunk_record,
+    past_attempts,
+    set_fields,
+    status_counts,
+    text,
+)
 from jobset_protocol.store.server import translated
 
 _LONGEST_BLOCK_SECONDS = 2.0
 _EVENTS_PER_READ = 5000
 _STATUS_BY_BYTE = {ord(status.code): status for status in ChunkStatus}
-
-
-def set_keys(set_id: str, first: str) -> list[str]:
-    """Return the keys that a script on a whole set takes."""
-    return [
-        first,
-        *(keys.job_set(set_id, part) for part in ("statuses", "counts", "events", "set")),
-    ]
 
 
 class RedisSets(RedisCatalogue):
@@ -33,37 +32,37 @@ class RedisSets(RedisCatalogue):
     @translated
     def create_set(self, record: SetRecord, names: bytes) -> None:
         """See :meth:`SetStore.create_set`."""
-        # Imported late, as below: it brings qiskit along, which status and doctor do without.
-        from jobset_protocol.codecs.document import encode_document  # noqa: PLC0415
-
+        moment = self.now()
+        if record.sealed:
+            described = replace(record, created_at=moment)
+        else:
+            described = replace(record, created_at=moment, circuit_count=0)
         set_id = record.set_id
-        chunks = record.chunk_count if record.sealed else 0
-        fields: list[Any] = [
-            "name", record.name, "backend", record.backend, "owner", record.owner,
-            "epoch", self.require_epoch(), "seed_policy", record.seed_policy,
-            "circuits", record.circuit_count if record.sealed else 0,
-            "chunk_size", record.chunk_size, "options", encode_document(dict(record.options)),
-        ]  # fmt: skip
-        if record.retention_seconds is not None:
-            fields += ["retention_seconds", record.retention_seconds]
-        if not record.sealed:
-            fields += ["open", 1]
         script_keys = [
             keys.job_set(set_id, part) for part in ("tags", "statuses", "counts", "names", "set")
         ]
+        chunks = record.chunk_count if record.sealed else 0
+        fields = set_fields(described, self.require_epoch())
         arguments = [chunks, names, len(record.tags), *record.tags, *fields]
-        created = float(self.scripts.call("create_set", script_keys, arguments))
-        self.index_set(record, created)
+        entries = [*entries_of(described), enlist(set_id)]
+        if record.retention_seconds is not None:
+            ends = moment + record.retention_seconds
+            entries.append(("ZADD", keys.SETS_BY_EXPIRY, ends, set_id))
+        create = ("SCRIPT", "create_set", script_keys, arguments)
+        self.scripts.run([*entries, create, *entries])
 
     @translated
     def add_chunks(self, set_id: str, first_index: int, payloads: Sequence[bytes]) -> None:
         """See :meth:`SetStore.add_chunks`."""
         stored: list[Any] = []
-        for offset, payload in enumerate(payloads):
-            stored += [keys.chunk(set_id, first_index + offset, "payload"), payload]
-        admit = ("SCRIPT", "admit", set_keys(set_id, keys.job_set(set_id)),
+        for index, payload in enumerate(payloads, first_index):
+            blob = self.blobs.externalise(payload, ChunkKey(set_id, index), "payload")
+            stored += [keys.chunk(set_id, index, "payload"), blob]
+        admit = ("SCRIPT", "admit", keys.of_script(set_id, keys.job_set(set_id)),
                  [first_index, len(payloads)])  # fmt: skip
-        self.scripts.run([("MSET", *stored), admit])
+        if self.scripts.run([("MSET", *stored), admit])[1] == b"gone":
+            self._drop_payloads(set_id, first_index, len(payloads))
+            raise not_found(set_id)
 
     @translated
     def grow_set(
@@ -77,18 +76,24 @@ class RedisSets(RedisCatalogue):
     ) -> int:
         """See :meth:`SetStore.grow_set`."""
         script_keys = [
-            *set_keys(set_id, keys.job_set(set_id)),
+            *keys.of_script(set_id, keys.job_set(set_id)),
             keys.job_set(set_id, "ranges"),
             keys.job_set(set_id, "names"),
         ]
         token = uuid.uuid4().hex
+        # A file keeps its name, even if its chunk gets another index.
+        blobs = [
+            self.blobs.externalise(payload, ChunkKey(set_id, index), "payload")
+            for index, payload in enumerate(payloads, first_index)
+        ]
         while True:
             stored: list[Any] = []
-            for index, payload in enumerate(payloads, first_index):
+            for index, payload in enumerate(blobs, first_index):
                 stored += [keys.chunk(set_id, index, "payload"), payload]
             grow = ("SCRIPT", "grow", script_keys, [first_index, token, names, *sizes])
             _, reply = self.scripts.run([("MSET", *stored), grow])
             if reply == b"closed":
+                self._drop_payloads(set_id, first_index, len(payloads))
                 raise InvalidStateError(
                     f"job set {set_id} takes no more circuits: it was deleted, or this client was "
                     "silent for so long that it was given up"
@@ -96,18 +101,17 @@ class RedisSets(RedisCatalogue):
             if int(reply) == first_index:
                 return first_index
             # Parts of a halved chunk took these numbers; they have no payloads of their own.
-            self.scripts.run(
-                [
-                    ("UNLINK", keys.chunk(set_id, first_index + offset, "payload"))
-                    for offset in range(len(payloads))
-                ]
-            )
+            self._drop_payloads(set_id, first_index, len(payloads))
             first_index = int(reply)
+
+    def _drop_payloads(self, set_id: str, first_index: int, number: int) -> None:
+        indices = range(first_index, first_index + number)
+        self.scripts.run([("UNLINK", *(keys.chunk(set_id, index, "payload") for index in indices))])
 
     @translated
     def seal_set(self, set_id: str) -> None:
         """See :meth:`SetStore.seal_set`."""
-        self.scripts.call("seal_set", set_keys(set_id, keys.job_set(set_id)), [])
+        self.scripts.call("seal_set", keys.of_script(set_id, keys.job_set(set_id)), [])
 
     @translated
     def retry(self, set_id: str, sources: Mapping[int, int]) -> list[int]:
@@ -116,14 +120,13 @@ class RedisSets(RedisCatalogue):
         commands: list[tuple[Any, ...]] = []
         for index, source in sources.items():
             script_keys = [
-                *set_keys(set_id, keys.chunk(set_id, index)),
+                *keys.of_script(set_id, keys.chunk(set_id, index)),
                 keys.chunk(set_id, index, "history"),
                 keys.chunk(set_id, source, "payload"),
             ]
             commands.append(("SCRIPT", "retry", script_keys, [index, token]))
-        # Live before it is: a sweep may look at a settled set, and must not miss a live one.
-        self.scripts.run([("ZADD", keys.LIVE_SETS, "NX", time.time(), set_id)])
-        replies = self.scripts.run(commands) if commands else []
+        # Before and after: a sweep may settle the set meanwhile, and must not miss a live one.
+        replies = self.scripts.run([enlist(set_id), *commands, enlist(set_id)])[1:-1]
         lost = [index for index, reply in zip(sources, replies, strict=True) if reply == b"lost"]
         if lost:
             raise StoreLostError(
@@ -156,9 +159,7 @@ class RedisSets(RedisCatalogue):
         if not found:
             self.set_record(set_id)
             raise StoreLostError(f"the counts of job set {set_id} are gone from the store")
-        for code in (b"left", ChunkStatus.SPLIT.code.encode()):
-            found.pop(code, None)
-        return {ChunkStatus.from_code(text(code)): int(n) for code, n in found.items() if int(n)}
+        return status_counts(found)
 
     @translated
     def chunks(self, keys_: Iterable[ChunkKey]) -> list[ChunkRecord]:
@@ -188,12 +189,27 @@ class RedisSets(RedisCatalogue):
     @translated
     def payload(self, key: ChunkKey) -> bytes:
         """See :meth:`SetStore.payload`."""
-        return required_payload(key, self.client.get(keys.chunk(*key, "payload")))
+        return self.blobs.internalise(
+            required_payload(key, self.client.get(keys.chunk(*key, "payload")))
+        )
 
     @translated
     def results(self, keys_: Iterable[ChunkKey]) -> list[bytes | None]:
         """See :meth:`SetStore.results`."""
-        return self.scripts.run([("GET", keys.chunk(*key, "result")) for key in keys_])
+        stored = self.scripts.run([("GET", keys.chunk(*key, "result")) for key in keys_])
+        return self.blobs.internalise_many(stored)
+
+    @translated
+    def result_bytes(self, keys_: Iterable[ChunkKey]) -> list[int | None]:
+        """See :meth:`SetStore.result_bytes`."""
+        wanted = [keys.chunk(*key, "result") for key in keys_]
+        sizes = self.scripts.run([("STRLEN", name) for name in wanted])
+        small = [at for at, size in enumerate(sizes) if 0 < int(size) <= MAX_POINTER_BYTES]
+        if self.blobs.has_files and small:
+            heads = self.scripts.run([("GET", wanted[at]) for at in small])
+            for at, head in zip(small, heads, strict=True):
+                sizes[at] = stated_bytes(head)
+        return [int(size) or None for size in sizes]
 
     @translated
     def last_event_id(self, set_id: str) -> str:
@@ -221,7 +237,7 @@ class RedisSets(RedisCatalogue):
     @translated
     def cancel_set(self, set_id: str) -> list[ChunkKey]:
         """See :meth:`SetStore.cancel_set`."""
-        held = self.scripts.call("cancel_set", set_keys(set_id, keys.job_set(set_id)), [])
+        held = self.scripts.call("cancel_set", keys.of_script(set_id, keys.job_set(set_id)), [])
         record = self.set_record(set_id)
         live = [ChunkKey(set_id, int(index)) for index in held]
         if live:

@@ -127,11 +127,11 @@ class ProviderContract:
 
         assert first != second
 
-    def test_an_unknown_run_option_is_rejected_by_name(self, provider: Provider) -> None:
+    def test_an_unknown_run_option_is_fatal_and_named(self, provider: Provider) -> None:
         with pytest.raises(ProviderError, match="no_such_option") as caught:
             run_to_end(provider, Payload(superpositions(1), 0), {"no_such_option": 1})
 
-        assert provider.classify(caught.value) is FailureKind.REJECTED
+        assert provider.classify(caught.value) is FailureKind.FATAL
 
     @pytest.mark.parametrize("kind", list(FailureKind))
     def test_classify_keeps_the_kind_of_its_own_errors(

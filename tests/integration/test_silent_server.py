@@ -22,7 +22,7 @@ def test_a_timeout_holds_though_the_server_is_silent(valkey: ValkeyServer, parti
     record = SetRecord(uuid.uuid4().hex, "a", "aer", "me", 1, 1)
     store.create_set(record, b"names")
     store.add_chunks(record.set_id, 0, [b"0"])
-    job_set = ManagedJobSet(store, record)
+    job_set = ManagedJobSet.over(store, record)
     assert job_set.chunk_statuses() == [ChunkStatus.QUEUED]
 
     # When the server falls silent, then a call ends soon after its time

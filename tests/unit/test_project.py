@@ -12,6 +12,7 @@ import yaml
 
 from jobset_client.cli import main
 from jobset_client.settings import ClientSettings
+from jobset_protocol.store.blobs import BlobSettings
 from worker.settings import WorkerSettings, load_backends
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,14 @@ def test_workers_settings_are_documented_with_their_defaults() -> None:
     for name, default in defaults.items():
         expected = f"{default:g}" if isinstance(default, float) else str(default).lower()
         assert documented[name] == expected, name
+
+
+def test_settings_of_large_blobs_are_documented_with_their_defaults() -> None:
+    documented = settings_table("Every side reads:")
+    assert documented == {
+        f"blobs_{name}": str(field.default).lower()
+        for name, field in BlobSettings.model_fields.items()
+    }
 
 
 def test_backends_in_documents_and_deployment_are_valid(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@
     method = "automatic"          # whatever AerSimulator(...) takes that TOML can write
     max_parallel_threads = 1      # default: workers share the cores already
 
-Counts equal those of one unsplit run: see :mod:`worker.providers.seeds`.
+Counts equal those of one unsplit run: see :mod:`worker.providers.seeds`.  The run option
+``noise_model`` takes a ``qiskit_aer.noise.NoiseModel``.
 
 Aer announces no width and no limit on shots: the numbers in its configuration are estimates that
 it does not enforce (idle qubits are dropped, Clifford circuits may be any width).
@@ -16,23 +17,25 @@ it does not enforce (idle qubits are dropped, Clifford circuits may be any width
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from qiskit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 from qiskit.result import Result
 from qiskit_aer import AerSimulator
 
 from jobset_protocol.errors import ConfigurationError, FailureKind, ProviderError
 from worker.providers.aer_instructions import with_aer_instructions
+from worker.providers.aer_noise import with_noise_model
 from worker.providers.base import Capabilities, Payload
 from worker.providers.experiments import one_a_circuit
-from worker.providers.failures import REFUSALS, local_kind
+from worker.providers.failures import REFUSALS, local_kind, refusal
 from worker.providers.options import require_known_options
 from worker.providers.per_process import PerProcess
-from worker.providers.seeds import shifted_seed
+from worker.providers.seeds import aer_seed
 
-_NOT_PLAIN = frozenset({"executor", "noise_model"})
-"""Options whose values are Python objects, which neither TOML nor a message can carry."""
-_PER_RUN = frozenset({"seed_simulator"})
-"""A seed in the table would give every chunk the same random numbers."""
+_NEVER = frozenset({"executor"})
+"""Its value is a Python object, which neither TOML nor a message can carry."""
+_PER_RUN = frozenset({"noise_model", "seed_simulator"})
+"""TOML cannot write a noise model; a seed in the table would be every job set's."""
 
 _RUN_REFUSALS = (*REFUSALS, AttributeError, LookupError, RuntimeError)
 """Aer checks little itself: strange circuits end in whatever its Python or C++ stumbles over."""
@@ -50,7 +53,7 @@ def create(alias: str, options: Mapping[str, Any]) -> "AerProvider":
     Raises:
         ConfigurationError: An option is none of Aer's, or belongs to a run.
     """
-    run_options = frozenset(AerSimulator._default_options()) - _NOT_PLAIN
+    run_options = frozenset(AerSimulator._default_options()) - _NEVER
     known = run_options - _PER_RUN
     for name in options:
         if name not in known:
@@ -90,17 +93,20 @@ class AerProvider:
         """Run a chunk with the seeds that its circuits have in an unsplit run.
 
         Raises:
-            ProviderError: REJECTED for options or circuits that Aer does not take.
+            ProviderError: REJECTED for circuits that Aer does not take, FATAL for options.
         """
         require_known_options(self._alias, options, self._run_options)
-        run_options = {**options, **shifted_seed(options, payload.start_index)}
+        run_options = with_noise_model(self._alias, {**options, **aer_seed(options, payload)})
         circuits = [with_aer_instructions(circuit) for circuit in payload.circuits]
+        simulator = self._simulator()
         try:
-            result = self._simulator().run(circuits, **run_options).result()
+            result = simulator.run(circuits, **run_options).result()
         except _RUN_REFUSALS as error:
-            raise ProviderError(
-                f"{self._alias}: Aer refuses these circuits or options: {_said(error)}",
-                kind=FailureKind.REJECTED,
+            raise refusal(
+                f"{self._alias} (Aer)",
+                error,
+                lambda: simulator.run([_probe()], **run_options).result(),
+                said=_said(error),
             ) from error
         return one_a_circuit(result, circuits, source=self._alias)
 
@@ -116,6 +122,13 @@ class AerProvider:
                 f"[backends.{self._alias}]: AerSimulator refuses {self._options}: {error}; "
                 "correct the worker's configuration",
             ) from error
+
+
+def _probe() -> QuantumCircuit:
+    """Return a circuit that every method of Aer runs."""
+    circuit = QuantumCircuit(1, name="probe")
+    circuit.x(0)
+    return circuit
 
 
 def _said(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Instruction
 from qiskit_aer import library
 
-from jobset_protocol.codecs.directives import SAVE_NAMES, read_carrier, replaced
+from jobset_protocol.codecs.directives import NAMES, SAVE_NAMES, read_carrier, replaced
 from jobset_protocol.errors import FailureKind, ProviderError
 
 CLASSES: Mapping[str, Any] = {
@@ -41,7 +41,7 @@ def with_aer_instructions(circuit: QuantumCircuit) -> QuantumCircuit:
     Raises:
         ProviderError: REJECTED for a ``save_*`` that does not say how to save.
     """
-    return replaced(circuit, _rebuilt)
+    return replaced(circuit, NAMES, _rebuilt)
 
 
 def _rebuilt(operation: Instruction) -> Instruction:

@@ -19,7 +19,8 @@ backends of qiskit-ibm-runtime): the chunk's seed is moved as in :mod:`worker.pr
 counts equal the unsplit run's.  ``circuit``, for all others: each circuit runs by itself with
 ``seed_simulator`` + its index in the job set.  Counts then do not depend on the chunk size, but
 they differ from one unsplit run, in which ``BasicSimulator`` draws for all circuits from one
-stream of random numbers.  Without a seed, a chunk is one run.
+stream of random numbers; the backend's description says so.  Without a seed, and under the seed
+policy ``same_for_all``, a chunk is one run with the options as they are.
 """
 
 import importlib
@@ -28,21 +29,23 @@ from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
+from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit.result import Result
 from qiskit.utils import optionals
 
-from jobset_protocol.errors import ConfigurationError, FailureKind, ProviderError
+from jobset_protocol.errors import ConfigurationError, FailureKind
+from jobset_protocol.messages import SAME_FOR_ALL
 from worker.providers.base import Capabilities, LocalProvider, Payload, RemoteProvider
 from worker.providers.experiments import one_a_circuit
-from worker.providers.failures import REFUSALS, local_kind
+from worker.providers.failures import REFUSALS, local_kind, refusal
 from worker.providers.options import (
     AdapterOptions,
     read_adapter_options,
     require_known_options,
 )
 from worker.providers.per_process import PerProcess
-from worker.providers.seeds import shifted_seed
+from worker.providers.seeds import aer_seed
 
 _ON_AER = frozenset({"GenericBackendV2", "FakeBackendV2"})
 """Backends that run on Aer where it is installed, by name: one is another package's."""
@@ -107,13 +110,22 @@ def known_run_options(backend: BackendV2, options: BackendV2Options) -> frozense
     return frozenset(named | set(backend.options) | set(options.run_options))
 
 
-def announced(backend: BackendV2, options: BackendV2Options) -> dict[str, Any]:
-    """Return the limits and the description that both modes announce."""
+def announced(
+    backend: BackendV2, options: BackendV2Options, *, seeds: str | None
+) -> dict[str, Any]:
+    """Return the limits and the description that both modes announce.
+
+    Args:
+        backend: The backend.
+        options: Its table.
+        seeds: What becomes of a seed where counts are not those of an unsplit run.
+    """
+    note = "" if seeds is None else f"; {seeds}"
     return {
         "max_circuits": options.max_circuits or backend.max_circuits,
         "max_shots": options.max_shots,
         "num_qubits": backend.num_qubits,
-        "description": f"{backend.name} ({options.backend})",
+        "description": f"{backend.name} ({options.backend}){note}",
     }
 
 
@@ -134,21 +146,25 @@ class LocalBackendProvider:
         backend = self._backend()
         self._run_options = known_run_options(backend, options)
         self._seeds = options.seeds or ("aer" if _runs_on_aer(backend) else "circuit")
-        self.capabilities = Capabilities(resubmit_in_doubt=True, **announced(backend, options))
+        note = None if self._seeds == "aer" else "seeds are per circuit, not as if unsplit"
+        self.capabilities = Capabilities(
+            resubmit_in_doubt=True, **announced(backend, options, seeds=note)
+        )
 
     def run(self, payload: Payload, options: Mapping[str, Any]) -> Result:
         """Run a chunk; see the module's docstring for seeds.
 
         Raises:
-            ProviderError: REJECTED for options or circuits that the backend does not take.
+            ProviderError: REJECTED for circuits that the backend does not take, FATAL for options.
         """
         require_known_options(self._alias, options, self._run_options)
+        if isinstance(options.get("noise_model"), bytes):
+            options = _with_noise_model(self._alias, options)
         try:
             result = self._run(payload, options)
         except REFUSALS as error:
-            raise ProviderError(
-                f"{self._alias} refuses these circuits or options: {error}",
-                kind=FailureKind.REJECTED,
+            raise refusal(
+                self._alias, error, lambda: self._run(Payload([_probe()], 0), options)
             ) from error
         return one_a_circuit(result, payload.circuits, source=self._alias)
 
@@ -159,9 +175,11 @@ class LocalBackendProvider:
     def _run(self, payload: Payload, options: Mapping[str, Any]) -> Any:
         backend, circuits = self._backend(), list(payload.circuits)
         seed = options.get("seed_simulator")
-        if seed is None or self._seeds == "aer":
-            shifted = {**options, **shifted_seed(options, payload.start_index)}
+        if self._seeds == "aer":
+            shifted = {**options, **aer_seed(options, payload)}
             return backend.run(circuits, **shifted).result()
+        if seed is None or payload.seed_policy == SAME_FOR_ALL:
+            return backend.run(circuits, **options).result()
         results = [
             backend.run([circuit], **{**options, "seed_simulator": seed + index}).result()
             for index, circuit in enumerate(circuits, payload.start_index)
@@ -176,6 +194,20 @@ def _merged(results: list[Result]) -> Result:
     if failed is not None:
         first.success, first.status = False, failed.status
     return first
+
+
+def _probe() -> QuantumCircuit:
+    """Return a circuit without gates: they differ from backend to backend."""
+    circuit = QuantumCircuit(1, 1, name="probe")
+    circuit.measure(0, 0)
+    return circuit
+
+
+def _with_noise_model(alias: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    # Only a backend on Aer takes one, and Aer is no requirement of this adapter.
+    from worker.providers.aer_noise import with_noise_model  # noqa: PLC0415
+
+    return with_noise_model(alias, options)
 
 
 def _runs_on_aer(backend: BackendV2) -> bool:

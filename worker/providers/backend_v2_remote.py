@@ -8,16 +8,20 @@
     local = false
     tag_option = "name"           # the run option that takes our tag, for people to search by
     resubmit_in_doubt = false     # true for cloud simulators, where a second job costs nothing
+    seeds = "aer"                 # the backend runs on Aer: seeds as in one unsplit run
 
 ``BackendV2`` has no way to look a job up by tag, so a submission whose outcome is not known stays
 *uncertain* and waits for a person, unless ``resubmit_in_doubt`` is set.  A job is found again by
 its id, by the first of these that the backend has: ``backend.retrieve_job``,
 ``provider.retrieve_job``, ``provider.get_job``, ``provider.job``, ``service.job``.
+
+Without ``seeds``, every chunk gets the run's seed as it is, if the backend takes one at all: what
+a provider makes of it for the second circuit is not known here.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from qiskit.providers import BackendV2, JobStatus
 from qiskit.result import Result
@@ -35,6 +39,7 @@ from worker.providers.experiments import one_a_circuit
 from worker.providers.failures import http_status, submission_kind
 from worker.providers.options import read_adapter_options, require_known_options
 from worker.providers.per_process import PerProcess
+from worker.providers.seeds import aer_seed
 
 _STATUSES: Mapping[str, PollStatus] = {
     JobStatus.INITIALIZING.name: PollStatus.QUEUED,
@@ -59,6 +64,7 @@ class RemoteBackendOptions(BackendV2Options):
 
     tag_option: str | None = None
     resubmit_in_doubt: bool = False
+    seeds: Literal["aer"] | None = None
 
 
 def create_remote(alias: str, options: Mapping[str, Any]) -> "RemoteBackendProvider":
@@ -88,22 +94,27 @@ class RemoteBackendProvider:
         self._session = PerProcess(lambda: _Session(alias, build_backend(alias, options)))
         backend = self._session().backend
         self._run_options = known_run_options(backend, options)
+        self._moves_seeds = options.seeds == "aer"
+        takes_seed = "seed_simulator" in self._run_options and not self._moves_seeds
+        note = "every chunk gets the same seed" if takes_seed else None
         self.capabilities = Capabilities(
             reattach=True,
             cancel=True,
             resubmit_in_doubt=options.resubmit_in_doubt,
-            **announced(backend, options),
+            **announced(backend, options, seeds=note),
         )
 
     def submit(self, payload: Payload, *, tag: str, options: Mapping[str, Any]) -> JobReference:
         """Submit a chunk as one job.
 
         Raises:
-            ProviderError: REJECTED or LIMIT when the provider said so; otherwise UNCERTAIN, since
-                clients repeat requests by themselves.
+            ProviderError: REJECTED, FATAL or LIMIT when the provider said so; otherwise
+                UNCERTAIN, since clients repeat requests by themselves.
         """
         require_known_options(self._alias, options, self._run_options)
         tagged = {**options, self._tag_option: tag} if self._tag_option else dict(options)
+        if self._moves_seeds:
+            tagged |= aer_seed(options, payload)
         session = self._session()
         try:
             job = session.backend.run(list(payload.circuits), **tagged)

@@ -1,6 +1,10 @@
-"""What the failures of in-process backends and of HTTP clients ask for."""
+"""What the failures of in-process backends and of HTTP clients ask for.
 
-from collections.abc import Iterator
+A chunk that is REJECTED is halved until the bad circuit stands alone, so it is said only of
+circuits: what would meet every circuit of the run is FATAL.
+"""
+
+from collections.abc import Callable, Iterator
 
 from qiskit.exceptions import QiskitError
 
@@ -8,6 +12,8 @@ from jobset_protocol.errors import FailureKind, ProviderError
 
 REFUSALS = (QiskitError, TypeError, ValueError, NotImplementedError)
 """What simulators raise for circuits and options that they do not take."""
+_CIRCUITS_REFUSED = frozenset({400, 413, 422})
+"""Malformed, too large, unprocessable; others speak of rights, addresses and accounts."""
 
 
 def local_kind(error: BaseException) -> FailureKind:
@@ -23,6 +29,26 @@ def local_kind(error: BaseException) -> FailureKind:
     return FailureKind.FATAL
 
 
+def refusal(
+    backend: str, error: Exception, probe: Callable[[], object], *, said: str | None = None
+) -> ProviderError:
+    """Describe what a backend in this process refused: these circuits, or the run's options.
+
+    Args:
+        backend: Its alias, for the message.
+        error: What it raised.
+        probe: Runs a trivial circuit with the same options.
+        said: The reason, where the error's text is none.
+    """
+    try:
+        probe()
+    except Exception as second:  # noqa: BLE001 - whatever it is, the circuits are not to blame
+        kind, what = local_kind(second), "the options of this run"
+    else:
+        kind, what = FailureKind.REJECTED, "these circuits"
+    return ProviderError(f"{backend} refuses {what}: {said or error}", kind=kind)
+
+
 def submission_kind(error: BaseException) -> FailureKind:
     """Classify what a provider's client raised while it submitted.
 
@@ -32,9 +58,11 @@ def submission_kind(error: BaseException) -> FailureKind:
     code = http_status(error)
     if code == 429:
         return FailureKind.LIMIT
+    if code in _CIRCUITS_REFUSED:
+        return FailureKind.REJECTED
     # 408 is a time-out: the request may have been read.
     if code is not None and 400 <= code < 500 and code != 408:
-        return FailureKind.REJECTED
+        return FailureKind.FATAL
     return FailureKind.UNCERTAIN
 
 

@@ -5,7 +5,8 @@ Without ``service_url`` it answers at once, in the worker's process::
     [backends.fake]
     provider = "fake"
     latency_seconds = 0.0         # how long a chunk takes
-    fail_circuits = ["bad"]       # names of circuits that fail
+    fail_circuits = ["bad"]       # names of circuits that fail; "bad*" matches many
+    reject_circuits = ["worse*"]  # names of circuits for which a whole chunk is refused
     max_circuits = 300            # limits to announce and to enforce
     max_shots = 100000
 
@@ -23,9 +24,10 @@ from qiskit.result import Result
 
 from jobset_protocol.errors import FailureKind, ProviderError
 from worker.providers.base import Capabilities, LocalProvider, Payload, RemoteProvider
-from worker.providers.fake_outcomes import FakeCircuit, experiment
+from worker.providers.fake_outcomes import FakeCircuit, experiment, named, rejection_text
 from worker.providers.fake_results import FakeRunOptions, result_of
 from worker.providers.options import AdapterOptions, read_adapter_options, read_run_options
+from worker.providers.seeds import first_index
 
 
 class FakeOptions(AdapterOptions):
@@ -33,6 +35,7 @@ class FakeOptions(AdapterOptions):
 
     latency_seconds: float = Field(default=0.0, ge=0)
     fail_circuits: list[str] = Field(default_factory=list)
+    reject_circuits: list[str] = Field(default_factory=list)
     max_circuits: int | None = Field(default=None, ge=1)
     max_shots: int | None = Field(default=None, ge=1)
 
@@ -64,7 +67,6 @@ class FakeProvider:
     def __init__(self, alias: str, options: FakeOptions) -> None:
         self._alias = alias
         self._options = options
-        self._fails = frozenset(options.fail_circuits)
         self.capabilities = Capabilities(
             resubmit_in_doubt=True,
             max_circuits=options.max_circuits,
@@ -73,9 +75,14 @@ class FakeProvider:
         )
 
     def run(self, payload: Payload, options: Mapping[str, Any]) -> Result:
-        """Return made-up counts; circuits in ``fail_circuits`` have ``success=False``."""
+        """Return made-up counts; circuits in ``fail_circuits`` have ``success=False``.
+
+        Raises:
+            ProviderError: REJECTED for too many circuits and for those in ``reject_circuits``,
+                FATAL for options that are unknown or wrong.
+        """
         run_options = read_run_options(FakeRunOptions, self._alias, options)
-        self._check_limits(len(payload.circuits), run_options.shots)
+        self._refuse_if_unfit(payload, run_options.shots)
         if self._options.latency_seconds:
             time.sleep(self._options.latency_seconds)
         experiments = [
@@ -85,9 +92,9 @@ class FakeProvider:
                 shots=run_options.shots,
                 seed=run_options.seed,
                 memory=run_options.memory,
-                fails=self._fails,
+                fails=self._options.fail_circuits,
             )
-            for index, circuit in enumerate(payload.circuits, payload.start_index)
+            for index, circuit in enumerate(payload.circuits, first_index(payload))
         ]
         return result_of(experiments, payload.circuits, backend=self._alias, job_id="")
 
@@ -95,13 +102,18 @@ class FakeProvider:
         """Only its own errors are known."""
         return error.kind if isinstance(error, ProviderError) else FailureKind.FATAL
 
-    def _check_limits(self, circuits: int, shots: int) -> None:
-        for what, number, limit in (
-            ("circuits in a job", circuits, self._options.max_circuits),
-            ("shots", shots, self._options.max_shots),
+    def _refuse_if_unfit(self, payload: Payload, shots: int) -> None:
+        circuits = len(payload.circuits)
+        for what, number, limit, kind in (
+            ("circuits in a job", circuits, self._options.max_circuits, FailureKind.REJECTED),
+            ("shots", shots, self._options.max_shots, FailureKind.FATAL),
         ):
             if limit is not None and number > limit:
                 raise ProviderError(
-                    f"{self._alias}: {number} {what}, but at most {limit} are allowed",
-                    kind=FailureKind.REJECTED,
+                    f"{self._alias}: {number} {what}, but at most {limit} are allowed", kind=kind
+                )
+        for circuit in payload.circuits:
+            if named(circuit.name, self._options.reject_circuits):
+                raise ProviderError(
+                    f"{self._alias}: {rejection_text(circuit.name)}", kind=FailureKind.REJECTED
                 )

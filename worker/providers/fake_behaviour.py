@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobset_protocol.errors import ConfigurationError
-from worker.providers.fake_outcomes import FakeCircuit
+from worker.providers.fake_outcomes import FakeCircuit, named, rejection_text
 
 
 class FakeBehaviour(BaseModel):
@@ -35,9 +35,9 @@ class FakeBehaviour(BaseModel):
     lost_rate: float = Field(default=0.0, ge=0, le=1)
     """Jobs that the service no longer knows when they should have ended."""
     fail_circuits: list[str] = Field(default_factory=list)
-    """A job that holds a circuit of one of these names fails."""
+    """A job that holds a circuit of one of these names (or patterns: ``bad*``) fails."""
     reject_circuits: list[str] = Field(default_factory=list)
-    """A submission that holds a circuit of one of these names is refused."""
+    """A submission that holds a circuit of one of these names (or patterns) is refused."""
 
     @classmethod
     def read(cls, path: Path) -> "FakeBehaviour":
@@ -90,7 +90,8 @@ def refuse_if_unfit(submission: Submission, behaviour: FakeBehaviour, *, pending
     """Refuse what a provider with these limits would.
 
     Raises:
-        RefusedError: 429 when too many jobs are pending, 422 for what can never be accepted.
+        RefusedError: 429 when too many jobs are pending, 422 for circuits that can never be
+            accepted, or not so many of them, 400 for more shots than any circuit may have.
     """
     if behaviour.max_pending is not None and pending >= behaviour.max_pending:
         raise RefusedError(
@@ -98,12 +99,12 @@ def refuse_if_unfit(submission: Submission, behaviour: FakeBehaviour, *, pending
             f"{pending} jobs are pending; at most {behaviour.max_pending} may be",
             retry_after_seconds=behaviour.retry_after_seconds,
         )
-    for what, number, limit in (
-        ("circuits", len(submission.circuits), behaviour.max_circuits),
-        ("shots", submission.shots, behaviour.max_shots),
+    for code, what, number, limit in (
+        (422, "circuits", len(submission.circuits), behaviour.max_circuits),
+        (400, "shots", submission.shots, behaviour.max_shots),
     ):
         if limit is not None and number > limit:
-            raise RefusedError(422, f"{number} {what}, but at most {limit} are allowed")
+            raise RefusedError(code, f"{number} {what}, but at most {limit} are allowed")
     for circuit in submission.circuits:
-        if circuit.name in behaviour.reject_circuits:
-            raise RefusedError(422, f"circuit {circuit.name!r} is refused (reject_circuits)")
+        if named(circuit.name, behaviour.reject_circuits):
+            raise RefusedError(422, rejection_text(circuit.name))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.providers.fake_behaviour import FakeBehaviour, Submission, refuse_if_unfit
-from worker.providers.fake_outcomes import FakeExperiment, experiment, failure_text
+from worker.providers.fake_outcomes import FakeExperiment, experiment, failure_text, named
 from worker.providers.fake_schedule import FakeSchedule
 
 _SCHEMA = """
@@ -183,7 +183,7 @@ class FakeJobs:
 
     def _fate(self, submission: Submission) -> tuple[str, str | None]:
         for circuit in submission.circuits:
-            if circuit.name in self._behaviour.fail_circuits:
+            if named(circuit.name, self._behaviour.fail_circuits):
                 return "failed", failure_text(circuit.name)
         return ("lost" if random.random() < self._behaviour.lost_rate else "done"), None
 

@@ -6,7 +6,8 @@ Every shot of circuit *i* of the job set reads the number ``(seed_simulator + i)
 Imports nothing heavy: the service must start quickly.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import NamedTuple, TypedDict
 
 
@@ -49,7 +50,7 @@ def experiment(
     shots: int,
     seed: int,
     memory: bool,
-    fails: Collection[str] = (),
+    fails: Iterable[str] = (),
 ) -> FakeExperiment:
     """Run a circuit, so to say; one without classical bits has no counts, as in Aer.
 
@@ -57,7 +58,7 @@ def experiment(
     >>> experiment(ghz, 9, shots=100, seed=0, memory=False)["counts"]
     {'0x1': 100}
     """
-    if circuit.name in fails:
+    if named(circuit.name, fails):
         return FakeExperiment(
             name=circuit.name,
             success=False,
@@ -76,6 +77,20 @@ def experiment(
         counts={value: shots} if measured else {},
         memory=[value] * shots if measured and memory else [],
     )
+
+
+def named(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a circuit's name is one of these, or matches one with a ``*``.
+
+    >>> named("bad_7", ["bad*"]), named("ghz[1]", ["ghz[1]"])
+    (True, True)
+    """
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def rejection_text(name: str) -> str:
+    """Return the message for a circuit that is configured to be refused."""
+    return f"circuit {name!r} is refused by configuration (reject_circuits)"
 
 
 def failure_text(name: str) -> str:

@@ -29,6 +29,7 @@ from worker.providers.base import Capabilities, Payload, Poll, PollStatus
 from worker.providers.fake_results import FakeRunOptions, result_of
 from worker.providers.options import AdapterOptions, read_adapter_options, read_run_options
 from worker.providers.per_process import PerProcess
+from worker.providers.seeds import first_index
 
 _STATUSES = {
     "queued": PollStatus.QUEUED,
@@ -107,7 +108,8 @@ class FakeRemoteProvider:
 
         Raises:
             ProviderError: TRANSIENT if nothing was sent, UNCERTAIN if the outcome is not known,
-                LIMIT if the service is full, REJECTED if it refuses the circuits or options.
+                LIMIT if the service is full, REJECTED if it refuses the circuits, FATAL if it
+                refuses anything else.
         """
         run_options = read_run_options(FakeRunOptions, self._alias, options)
         submission = {
@@ -115,7 +117,7 @@ class FakeRemoteProvider:
             "shots": run_options.shots,
             "seed": run_options.seed,
             "memory": run_options.memory,
-            "start_index": payload.start_index,
+            "start_index": first_index(payload),
             "circuits": [[circuit.name, circuit.num_clbits] for circuit in payload.circuits],
             "qpy": _qpy(payload),
         }
@@ -244,14 +246,9 @@ def _kind(code: int, lost_reply: FailureKind) -> FailureKind:
         return FailureKind.LIMIT
     if code >= httpx.codes.INTERNAL_SERVER_ERROR:
         return lost_reply
-    # A wrong address or missing rights: other circuits would fare no better.
-    wrong_service = code in (
-        httpx.codes.UNAUTHORIZED,
-        httpx.codes.FORBIDDEN,
-        httpx.codes.NOT_FOUND,
-        httpx.codes.METHOD_NOT_ALLOWED,
-    )
-    return FailureKind.FATAL if wrong_service else FailureKind.REJECTED
+    # Of everything else, other circuits would fare no better.
+    refused = (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+    return FailureKind.REJECTED if code in refused else FailureKind.FATAL
 
 
 def _retry_after_seconds(response: httpx.Response) -> float | None:

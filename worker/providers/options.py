@@ -44,14 +44,14 @@ def read_run_options(
     """Validate a chunk's run options.
 
     Raises:
-        ProviderError: REJECTED; an option is unknown or wrong.
+        ProviderError: FATAL; an option is unknown or wrong.
     """
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
         raise ProviderError(
             f"{backend}: run options: {_reasons(error)}. It takes {', '.join(model.model_fields)}",
-            kind=FailureKind.REJECTED,
+            kind=FailureKind.FATAL,
         ) from None
 
 
@@ -59,14 +59,14 @@ def require_known_options(backend: str, options: Mapping[str, Any], known: Colle
     """Refuse run options that a backend would ignore in silence.
 
     Raises:
-        ProviderError: REJECTED; the message lists what is known.
+        ProviderError: FATAL; the message lists what is known.
     """
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ProviderError(
             f"{backend} takes no run option {', '.join(unknown)}; it takes "
             f"{', '.join(sorted(known))}",
-            kind=FailureKind.REJECTED,
+            kind=FailureKind.FATAL,
         )
 
 

@@ -73,7 +73,10 @@ def describe(
         qpy_version=reader_qpy_version(),
         max_circuits=capabilities.max_circuits,
         max_shots=capabilities.max_shots,
+        max_bytes=settings.max_bytes,
+        max_executions=settings.max_executions,
         max_pending=settings.max_pending,
+        prices={} if settings.prices is None else settings.prices.model_dump(exclude_none=True),
         num_qubits=capabilities.num_qubits,
         description=capabilities.description,
     )

@@ -1,6 +1,7 @@
 """``jobset backends``."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
@@ -26,10 +27,17 @@ def backends(access: Access, as_json: bool) -> None:
         return
     rows = Rows(
         "BACKEND", "PROVIDER", "KIND", ">WORKERS", ">QUBITS", ">MAX CIRCUITS", ">MAX SHOTS",
-        ">MAX PENDING", "~DESCRIPTION",
+        ">MAX EXECUTIONS", ">MAX BYTES", ">MAX PENDING", "PRICES", "~DESCRIPTION",
     )  # fmt: skip
     for alias, spec in specs:
-        limits = (spec.num_qubits, spec.max_circuits, spec.max_shots, spec.max_pending)
+        limits = (
+            spec.num_qubits,
+            spec.max_circuits,
+            spec.max_shots,
+            spec.max_executions,
+            spec.max_bytes,
+            spec.max_pending,
+        )
         rows.add(
             alias,
             spec.provider,
@@ -37,10 +45,21 @@ def backends(access: Access, as_json: bool) -> None:
             serving[alias],
             # A limit that no backend has gets no column.
             *("" if limit is None else f"{limit:,}" for limit in limits),
+            _prices(spec.prices),
             spec.description,
             style="" if serving[alias] else "dim",
         )
     rows.print()
+
+
+def _prices(prices: Mapping[str, float | str]) -> str:
+    """Return what a job costs, in one cell.
+
+    >>> _prices({"job": 0.3, "shot": 0.00035, "currency": "USD"})
+    '0.3 a job + 0.00035 a shot USD'
+    """
+    units = [f"{price:.6g} a {unit}" for unit, price in prices.items() if unit != "currency"]
+    return f"{' + '.join(units)} {prices.get('currency', '')}".strip()
 
 
 def _serving(alive: list[WorkerRecord]) -> Counter[str]:

@@ -54,7 +54,7 @@ def results(
     The exit code is 1 when some circuits have no result because their chunk failed.
     """
     with access.store() as store:
-        job_set = ManagedJobSet(store, find_set(store, reference))
+        job_set = ManagedJobSet.over(store, find_set(store, reference))
         index = None if circuit is None else _circuit_index(job_set, circuit)
         _await_end(store, job_set.record, partial=partial, timeout=timeout)
         found = job_set.results(timeout=0, partial=True)

@@ -21,8 +21,10 @@ from jobset_client.validation import MOST_LABEL_CHARACTERS
 from jobset_protocol.messages import SetRecord
 from jobset_protocol.store import Store
 
-_RESERVED = frozenset(inspect.signature(JobManager.run).parameters) - {"run_config"}
-"""What cannot be an option, because ``run`` has another argument of that name."""
+_RESERVED = frozenset(inspect.signature(JobManager.run).parameters) - {"run_config"} | {
+    "parameter_binds"
+}
+"""What cannot be an option: ``run`` has an argument of that name, or it holds Python objects."""
 
 
 @click.command()

@@ -5,7 +5,7 @@ import click
 from jobset_client.cli.access import Access, pass_access
 from jobset_client.cli.chunk_table import print_chunks
 from jobset_client.cli.output import print_json, say
-from jobset_client.cli.records import chunk_document, set_document
+from jobset_client.cli.records import chunk_document, set_document, shown_options
 from jobset_client.cli.references import find_set
 from jobset_client.cli.text import age, plural, safe, safe_lines
 from jobset_client.report import set_report
@@ -39,7 +39,7 @@ def show(access: Access, reference: str, every: bool, as_json: bool) -> None:
 
 def _description(record: SetRecord) -> str:
     circuits = plural(record.circuit_count, "circuit")
-    options = ", ".join(f"{name}={value!r}" for name, value in record.options.items())
+    options = ", ".join(f"{name}={value!r}" for name, value in shown_options(record).items())
     parts = [
         f"{circuits} on {safe(record.backend)}, submitted by {safe(record.owner)} "
         f"{age(record.created_at)}",

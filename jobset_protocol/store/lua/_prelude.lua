@@ -6,7 +6,8 @@
 --   counts    hash    status code -> chunks; 'left' -> chunks that are not final
 --   events    stream  i (chunk index), s (status code), l (chunks left)
 --   set       hash    description; 'cancelled' once cancelling was asked for, 'open' while the client
---                     sends it without having said how much is to come
+--                     sends it without having said how much is to come, 'deleted' (its number of
+--                     chunks) while it is being deleted or imported: statuses and counts are not there
 --   parts     hash    chunk index -> start:stop:parent:source, of chunks that came from halving
 --   ranges    string  16 hexadecimal digits a chunk, start and size; of sets that were open only
 --   history   list    attempts of a chunk that retry() followed by another
@@ -57,8 +58,9 @@ local function move(index, from, to)
   return left
 end
 
+-- The chunk was taken over, or its set was deleted.
 local function is_stale(fence)
-  return redis.call('HGET', chunk, 'fence') ~= fence
+  return redis.call('HGET', chunk, 'fence') ~= fence or redis.call('EXISTS', statuses) == 0
 end
 
 local function lease_holds()

@@ -1,9 +1,9 @@
 -- Flag a set as cancelled, and cancel what nobody holds.
 -- KEYS: (any), statuses, counts, events, set.  Returns the indices that a worker or provider holds.
-if redis.call('EXISTS', set) == 0 then
+local codes = redis.call('GET', statuses)
+if not codes then
   return false
 end
-local codes = redis.call('GET', statuses)
 local after, free = string.gsub(codes, '[.Q]', 'X')
 redis.call('HSETNX', set, 'cancelled', now())
 if free > 0 then

@@ -3,9 +3,8 @@
 -- A set that grows counts one UNSENT chunk that does not exist: it stands for those to come.
 local tags, names = KEYS[1], KEYS[4]
 if redis.call('EXISTS', set) == 1 then
-  return redis.call('HGET', set, 'created_at')
+  return 'ok'
 end
-local created = now()
 local chunks, tag_count = tonumber(ARGV[1]), tonumber(ARGV[3])
 redis.call('SET', statuses, string.rep('.', chunks))
 redis.call('HSET', counts, '.', math.max(chunks, 1), 'left', math.max(chunks, 1))
@@ -15,5 +14,5 @@ end
 if tag_count > 0 then
   redis.call('SADD', tags, unpack(ARGV, 4, 3 + tag_count))
 end
-redis.call('HSET', set, 'created_at', created, 'touched_at', created, unpack(ARGV, 4 + tag_count))
-return created
+redis.call('HSET', set, 'touched_at', now(), unpack(ARGV, 4 + tag_count))
+return 'ok'

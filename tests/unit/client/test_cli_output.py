@@ -24,3 +24,12 @@ def test_a_set_with_such_options_is_still_json(cli: Cli, manager: JobManager) ->
     manager.run(circuits(1), ALIAS, name="odd", threshold=math.nan)
     document = json.loads(cli("show", "odd", "--json").stdout, parse_constant=refuse)
     assert document["options"] == {"threshold": None}
+
+
+def test_options_that_are_bytes_are_shown_by_their_size(cli: Cli, manager: JobManager) -> None:
+    manager.run(circuits(1), ALIAS, name="noisy", noise_model=bytes(2000))
+
+    document = json.loads(cli("show", "noisy", "--json").stdout)
+
+    assert document["options"] == {"noise_model": "2,000 bytes"}
+    assert "noise_model='2,000 bytes'" in cli("show", "noisy").stdout

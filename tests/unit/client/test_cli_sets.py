@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from jobset_protocol.codecs.document import encode_document
 from jobset_protocol.messages import SetRecord
 from jobset_protocol.store import Store
 from tests.unit.client.cli_support import Cli, lines
-from tests.unit.client.support import ALIAS, FakeWorker, circuits
+from tests.unit.client.support import ALIAS, FakeWorker, announce, backend, circuits
 
 EVIL = "\x1b[31m[bold]evil\r\nname\u202e"
 
@@ -173,3 +174,14 @@ def test_backends_counts_who_serves_them(cli: Cli, store: Store) -> None:
     store.depart("w1")
     [entry] = cli.json("backends", "--json")
     assert (entry["alias"], entry["workers"], entry["max_circuits"]) == (ALIAS, 0, None)
+
+
+def test_backends_shows_limits_and_prices(cli: Cli, store: Store) -> None:
+    prices = {"job": 0.3, "shot": 0.00035, "currency": "USD"}
+    announce(store, replace(backend(), max_bytes=5_000_000, max_executions=900, prices=prices))
+    result = cli("backends")
+    assert "MAX EXECUTIONS" in result.stdout
+    assert "5,000,000" in result.stdout
+    assert "0.3 a job + 0.00035 a shot USD" in result.stdout
+    [entry] = cli.json("backends", "--json")
+    assert entry["prices"] == prices

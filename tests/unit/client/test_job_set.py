@@ -165,7 +165,7 @@ def test_many_lookups_by_name_read_the_names_once(
         return read(set_id)
 
     monkeypatch.setattr(store, "names", recording_read)
-    retrieved = ManagedJobSet(store, store.set_record(job_set.job_set_id()))
+    retrieved = ManagedJobSet.over(store, store.set_record(job_set.job_set_id()))
     for number in range(7):
         assert retrieved.locate(f"c{number}") == (number // 3, number % 3)
     assert len(reads) == 1
@@ -183,7 +183,7 @@ def test_cancel_stops_what_waits(worker: FakeWorker, job_set: ManagedJobSet) -> 
 
 
 def test_equal_sets_are_equal(manager: JobManager, store: Store, job_set: ManagedJobSet) -> None:
-    again = ManagedJobSet(store, store.set_record(job_set.job_set_id()))
+    again = ManagedJobSet.over(store, store.set_record(job_set.job_set_id()))
     assert again == job_set
     assert hash(again) == hash(job_set)
     assert job_set != manager.run(circuits(1), ALIAS)

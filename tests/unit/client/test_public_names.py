@@ -10,6 +10,7 @@ def test_what_a_user_imports() -> None:
         "ManagedJob",
         "ManagedJobSet",
         "ManagedResults",
+        "Plan",
         "errors",
     ]
 

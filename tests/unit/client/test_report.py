@@ -79,10 +79,10 @@ def test_error_messages_name_the_failed_only(worker: FakeWorker, job_set: Manage
     worker.run(3)
     assert job_set.error_messages() == "\n".join(
         [
-            f"Experiments 2-3, job index=1, job ID={job_set.job_set_id()}-1:",
+            f"Experiments 2-3, job index=1, job ID={job_set.job_set_id()}-1, fatal:",
             "  bad gate",
             "  second line",
-            "Experiments 4-5, job index=2, not submitted:",
+            "Experiments 4-5, job index=2, not submitted, rejected:",
             "  refused",
         ]
     )

@@ -223,7 +223,7 @@ def test_missing_circuits_keep_their_place(worker: FakeWorker, job_set: ManagedJ
     worker.fail(0, "bad gate")
     worker.run(1)
     worker.run(2)
-    combined = job_set.results().combine_results()
+    combined = job_set.results().combine_results(partial=True)
     assert not combined.success
     assert len(combined.results) == 10
     assert combined.backend_name == "device"
@@ -232,10 +232,24 @@ def test_missing_circuits_keep_their_place(worker: FakeWorker, job_set: ManagedJ
     assert combined.get_counts(4) == counts_of(4)
 
 
+def test_only_a_whole_set_combines_unless_asked(worker: FakeWorker, job_set: ManagedJobSet) -> None:
+    worker.run(0)
+    worker.run(1, failed=[0, 3])
+    worker.fail(2, "bad gate")
+    results = job_set.results()
+    with pytest.raises(ResultNotAvailableError, match=r"4 of the 10 circuits .* \(4, 7, 8, 9; "):
+        results.combine_results()
+    combined = results.combine_results(partial=True)
+    assert [each.success for each in combined.results] == [
+        index not in (4, 7, 8, 9) for index in range(10)
+    ]
+    assert combined.get_counts(5) == counts_of(5)
+
+
 def test_a_set_without_any_result_combines_too(worker: FakeWorker, job_set: ManagedJobSet) -> None:
     for index in range(3):
         worker.fail(index)
-    combined = job_set.results().combine_results()
+    combined = job_set.results().combine_results(partial=True)
     assert (len(combined.results), combined.success, combined.backend_name) == (10, False, ALIAS)
 
 

@@ -110,11 +110,6 @@ def test_refuses_more_shots_than_the_backend_allows() -> None:
         validation.run_options({"shots": 101}, backend(max_shots=100))
 
 
-def test_refuses_parameter_binds_and_says_what_to_do() -> None:
-    with pytest.raises(InvalidOptionsError, match="assign_parameters"):
-        validation.run_options({"parameter_binds": []}, backend())
-
-
 def test_refuses_options_that_hold_themselves() -> None:
     endless: list[Any] = []
     endless.append(endless)

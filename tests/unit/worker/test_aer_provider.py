@@ -82,7 +82,9 @@ def test_a_circuit_that_aer_stumbles_over_is_rejected_with_its_words() -> None:
     stumbling = QuantumCircuit(1)
     stumbling.append(Instruction("unitary", 1, 0, []), [0])
 
-    with pytest.raises(ProviderError, match=r"Aer refuses .* IndexError: list index") as caught:
+    with pytest.raises(
+        ProviderError, match=r"refuses these circuits: IndexError: list index"
+    ) as caught:
         create("aer", {}).run(Payload([stumbling], 0), {})
 
     assert caught.value.kind is FailureKind.REJECTED
@@ -92,8 +94,12 @@ def test_a_circuit_that_aer_stumbles_over_is_rejected_with_its_words() -> None:
 def test_whatever_aer_raises_for_circuits_is_told(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise error
+    run = AerSimulator.run
+
+    def refuse(self: AerSimulator, circuits: list[QuantumCircuit], **options: Any) -> Any:
+        if circuits[0].name == "c1":
+            raise error
+        return run(self, circuits, **options)
 
     monkeypatch.setattr(AerSimulator, "run", refuse)
 
@@ -103,11 +109,64 @@ def test_whatever_aer_raises_for_circuits_is_told(
     assert caught.value.kind is FailureKind.REJECTED
 
 
-def test_an_option_of_a_wrong_type_is_rejected() -> None:
-    with pytest.raises(ProviderError, match="shots") as caught:
-        create("aer", {}).run(Payload(superpositions(1), 0), {"shots": "many"})
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"shots": "many"}, "shots"),
+        ({"shots": -1}, "incompatible"),
+        ({"method": "guess"}, "guess"),
+        ({"precision": "triple"}, "triple"),
+        ({"device": "abacus"}, "abacus"),
+        ({"seed_simulator": 1 << 64}, "incompatible"),
+        ({"noise_model": "loud"}, "noise_model must be a qiskit_aer.noise.NoiseModel, not a str"),
+        ({"noise_model": b"loud"}, "noise_model cannot be read"),
+        ({"executor": "me"}, "no run option executor"),
+    ],
+)
+def test_a_bad_option_is_fatal_since_no_circuit_would_be_taken(
+    options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ProviderError, match=told) as caught:
+        create("aer", {}).run(Payload(superpositions(1), 0), options)
+
+    assert caught.value.kind is FailureKind.FATAL
+
+
+@pytest.mark.parametrize("method", ["unitary", "superop", "stabilizer", "extended_stabilizer"])
+def test_a_refused_circuit_is_rejected_whatever_the_method(method: str) -> None:
+    strange = QuantumCircuit(1)
+    strange.append(Gate("strange", 1, []), [0])
+
+    with pytest.raises(ProviderError, match="refuses these circuits") as caught:
+        create("aer", {}).run(Payload([strange], 0), {"method": method})
 
     assert caught.value.kind is FailureKind.REJECTED
+
+
+def test_a_worker_that_cannot_build_the_simulator_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: AerSimulator, **_: object) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setattr(AerSimulator, "__init__", refuse)
+
+    with pytest.raises(ProviderError, match="correct the worker's configuration") as caught:
+        create("aer", {}).run(Payload(superpositions(1), 0), {})
+
+    assert caught.value.kind is FailureKind.FATAL
+
+
+def test_want_of_memory_during_the_probe_leaves_hope(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = [RuntimeError("strange"), MemoryError()]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(AerSimulator, "run", refuse)
+
+    with pytest.raises(ProviderError) as caught:
+        create("aer", {}).run(Payload(superpositions(1), 0), {})
+
+    assert caught.value.kind is FailureKind.TRANSIENT
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,15 @@ def test_a_circuit_that_the_backend_refuses_is_rejected() -> None:
     assert caught.value.kind is FailureKind.REJECTED
 
 
+def test_a_bad_option_is_fatal_since_no_circuit_would_be_taken() -> None:
+    with pytest.raises(ProviderError, match="the options of this run") as caught:
+        local(GENERIC, arguments={"num_qubits": 3}).run(
+            Payload(superpositions(1), 0), {"shots": "many"}
+        )
+
+    assert caught.value.kind is FailureKind.FATAL
+
+
 def test_run_options_beyond_the_listed_ones_can_be_allowed() -> None:
     provider = local(GENERIC, arguments={"num_qubits": 3}, run_options=["sampler"])
 
@@ -74,7 +83,7 @@ def test_run_options_beyond_the_listed_ones_can_be_allowed() -> None:
         ({"backend": BASIC, "seeds": "lucky"}, "seeds"),
         ({"backend": BASIC, "tag_option": "name"}, "tag_option"),
         ({"backend": BASIC, "local": False}, "local = true"),
-        ({"backend": BASIC, "local": False, "seeds": "aer"}, "seeds"),
+        ({"backend": BASIC, "local": False, "seeds": "circuit"}, "seeds"),
     ],
 )
 def test_wrong_options_are_told_at_the_start(options: dict[str, Any], told: str) -> None:

@@ -4,10 +4,15 @@ import pytest
 from qiskit.providers import JobStatus
 
 from jobset_protocol.errors import FailureKind, ProviderError
-from jobset_protocol.messages import JobReference
+from jobset_protocol.messages import AS_IF_UNSPLIT, SAME_FOR_ALL, JobReference
 from tests.contracts.provider_contract import RemoteProviderContract, superpositions
 from tests.unit.worker import remote_backend
-from tests.unit.worker.remote_backend import HttpError, Site, SiteJobFailureError
+from tests.unit.worker.remote_backend import (
+    HttpError,
+    Site,
+    SiteBackend,
+    SiteJobFailureError,
+)
 from worker.providers.backend_v2 import create
 from worker.providers.base import Payload, Poll, PollStatus, RemoteProvider
 
@@ -70,6 +75,33 @@ def test_limits_and_policy_are_announced() -> None:
     assert not remote().capabilities.resubmit_in_doubt
 
 
+def test_seeds_are_moved_where_the_table_says_that_it_runs_on_aer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeds: list[int] = []
+
+    def record(self: object, circuits: object, **options: Any) -> None:
+        seeds.append(options["seed_simulator"])
+        raise HttpError(400)
+
+    monkeypatch.setattr(SiteBackend, "run", record)
+    options = {"seed_simulator": 7}
+    for provider, policy in (
+        (remote(seeds="aer"), AS_IF_UNSPLIT),
+        (remote(seeds="aer"), SAME_FOR_ALL),
+        (remote(), AS_IF_UNSPLIT),
+    ):
+        with pytest.raises(ProviderError):
+            provider.submit(Payload(superpositions(1), 10, policy), tag="a", options=options)
+
+    assert seeds == [21137, 7, 7]
+
+
+def test_a_backend_that_gives_every_chunk_the_same_seed_says_so() -> None:
+    assert "every chunk gets the same seed" in remote().capabilities.description
+    assert "seed" not in remote(seeds="aer").capabilities.description
+
+
 def _caused_by(cause: Exception) -> Exception:
     error = RuntimeError("could not submit")
     error.__cause__ = cause
@@ -82,6 +114,10 @@ def _caused_by(cause: Exception) -> Exception:
         (HttpError(429), FailureKind.LIMIT),
         (HttpError(400), FailureKind.REJECTED),
         (_caused_by(HttpError(422)), FailureKind.REJECTED),
+        (HttpError(413), FailureKind.REJECTED),
+        (HttpError(401), FailureKind.FATAL),
+        (HttpError(403), FailureKind.FATAL),
+        (HttpError(404), FailureKind.FATAL),
         (HttpError(408), FailureKind.UNCERTAIN),
         (HttpError(502), FailureKind.UNCERTAIN),
         (ConnectionResetError(), FailureKind.UNCERTAIN),

@@ -142,20 +142,23 @@ def test_too_many_pending_jobs_are_refused_with_a_wish(jobs: FakeJobs, clock: Cl
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "told"),
+    ("behaviour", "told", "code"),
     [
-        (FakeBehaviour(max_circuits=1), "2 circuits"),
-        (FakeBehaviour(max_shots=7), "8 shots"),
-        (FakeBehaviour(reject_circuits=["b"]), "'b'"),
+        (FakeBehaviour(max_circuits=1), "2 circuits", 422),
+        (FakeBehaviour(max_shots=7), "8 shots", 400),
+        (FakeBehaviour(reject_circuits=["b"]), "'b'", 422),
+        (FakeBehaviour(reject_circuits=["x", "b*"]), "'b'", 422),
     ],
 )
-def test_what_can_never_run_is_refused(jobs: FakeJobs, behaviour: FakeBehaviour, told: str) -> None:
+def test_what_can_never_run_is_refused(
+    jobs: FakeJobs, behaviour: FakeBehaviour, told: str, code: int
+) -> None:
     jobs.behaviour = behaviour
 
     with pytest.raises(RefusedError, match=told) as caught:
         submit(jobs, names=("a", "b"))
 
-    assert caught.value.code == 422
+    assert caught.value.code == code
     assert jobs.stats()["submissions"] == 0
 
 

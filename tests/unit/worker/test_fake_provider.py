@@ -48,26 +48,43 @@ def test_configured_circuits_fail_alone() -> None:
     assert "c2" in result.results[2].status
 
 
+@pytest.mark.parametrize("pattern", ["c3", "*3", "c[3]"])
+def test_configured_circuits_are_refused_with_their_chunk(pattern: str) -> None:
+    provider = fake(reject_circuits=[pattern])
+
+    with pytest.raises(ProviderError, match=r"'c3' is refused") as caught:
+        provider.run(Payload(superpositions(4), 0), {})
+
+    assert caught.value.kind is FailureKind.REJECTED
+    assert provider.run(Payload(superpositions(3), 0), {}).success
+
+
 @pytest.mark.parametrize(
-    ("options", "told"), [({"max_circuits": 3}, "4 circuits"), ({"max_shots": 99}, "100 shots")]
+    ("options", "told", "kind"),
+    [
+        ({"max_circuits": 3}, "4 circuits", FailureKind.REJECTED),
+        ({"max_shots": 99}, "100 shots", FailureKind.FATAL),
+    ],
 )
-def test_limits_are_announced_and_enforced(options: dict[str, int], told: str) -> None:
+def test_limits_are_announced_and_enforced(
+    options: dict[str, int], told: str, kind: FailureKind
+) -> None:
     provider = fake(**options)
 
     with pytest.raises(ProviderError, match=told) as caught:
         provider.run(Payload(superpositions(4), 0), {"shots": 100})
 
-    assert caught.value.kind is FailureKind.REJECTED
+    assert caught.value.kind is kind
     [(name, limit)] = options.items()
     assert getattr(provider.capabilities, name) == limit
 
 
 @pytest.mark.parametrize("shots", [0, -1, "many", True, 1.5])
-def test_wrong_shots_are_rejected(shots: object) -> None:
+def test_wrong_shots_are_fatal(shots: object) -> None:
     with pytest.raises(ProviderError, match="shots") as caught:
         fake().run(Payload(superpositions(1), 0), {"shots": shots})
 
-    assert caught.value.kind is FailureKind.REJECTED
+    assert caught.value.kind is FailureKind.FATAL
 
 
 def test_latency_is_waited() -> None:

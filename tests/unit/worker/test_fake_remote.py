@@ -1,10 +1,12 @@
 """What the remote fake adapter makes of a service's replies; no sockets."""
 
+import json
+
 import httpx
 import pytest
 
 from jobset_protocol.errors import FailureKind, ProviderError
-from jobset_protocol.messages import JobReference
+from jobset_protocol.messages import AS_IF_UNSPLIT, SAME_FOR_ALL, JobReference
 from tests.contracts.provider_contract import superpositions
 from worker.providers.base import Payload
 from worker.providers.fake_remote import FakeRemoteOptions, FakeRemoteProvider
@@ -43,7 +45,8 @@ def submission_failure(reply: httpx.Response | Exception) -> ProviderError:
         (httpx.Response(500), FailureKind.UNCERTAIN),
         (httpx.Response(502, text="<html>"), FailureKind.UNCERTAIN),
         (httpx.Response(201, text="<html>"), FailureKind.UNCERTAIN),
-        (httpx.Response(400, json={"error": "bad"}), FailureKind.REJECTED),
+        (httpx.Response(400, json={"error": "bad"}), FailureKind.FATAL),
+        (httpx.Response(413, json={"error": "too large"}), FailureKind.REJECTED),
         (httpx.Response(422, json={"error": "too many"}), FailureKind.REJECTED),
         (httpx.Response(401), FailureKind.FATAL),
         (httpx.Response(404), FailureKind.FATAL),
@@ -88,3 +91,21 @@ def test_a_question_without_an_answer_is_asked_again(reply: httpx.Response | Exc
             ask()
         assert caught.value.kind is FailureKind.TRANSIENT
     assert not provider.cancel(JOB)
+
+
+@pytest.mark.parametrize(("policy", "start"), [(AS_IF_UNSPLIT, 10), (SAME_FOR_ALL, 0)])
+def test_the_seed_policy_decides_where_a_chunk_starts(policy: str, start: int) -> None:
+    bodies = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        return httpx.Response(201, json={"id": "fake-1"})
+
+    provider = FakeRemoteProvider(
+        "fake",
+        FakeRemoteOptions(service_url="http://service"),
+        transport=httpx.MockTransport(keep),
+    )
+    provider.submit(Payload(superpositions(1), 10, policy), tag="a", options={})
+
+    assert [body["start_index"] for body in bodies] == [start]

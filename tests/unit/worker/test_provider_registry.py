@@ -7,7 +7,7 @@ import pytest
 from jobset_protocol.errors import ConfigurationError
 from worker.providers import registry
 from worker.providers.registry import GROUP, describe, load_adapter
-from worker.settings import BackendSettings
+from worker.settings import BackendSettings, PriceSettings
 
 
 def test_every_built_in_adapter_loads() -> None:
@@ -22,14 +22,26 @@ def test_every_built_in_adapter_loads() -> None:
 
 def test_a_backend_is_described_with_its_limits() -> None:
     settings = BackendSettings(
-        provider="fake", max_pending=4, options={"max_circuits": 5, "max_shots": 6}
+        provider="fake",
+        max_pending=4,
+        max_bytes=7,
+        max_executions=8,
+        prices=PriceSettings(job=0.5, currency="EUR"),
+        options={"max_circuits": 5, "max_shots": 6},
     )
 
     spec = describe("mine", load_adapter("mine", settings), settings)
 
     assert (spec.alias, spec.provider, spec.local) == ("mine", "fake", True)
     assert (spec.max_circuits, spec.max_shots, spec.max_pending) == (5, 6, 4)
+    assert (spec.max_bytes, spec.max_executions) == (7, 8)
+    assert spec.prices == {"job": 0.5, "currency": "EUR"}
     assert spec.qpy_version > 10
+
+
+def test_a_backend_without_prices_announces_none() -> None:
+    settings = BackendSettings(provider="fake")
+    assert not describe("mine", load_adapter("mine", settings), settings).prices
 
 
 def test_an_unknown_provider_lists_the_known_ones() -> None:
