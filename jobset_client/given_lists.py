@@ -6,6 +6,7 @@ from typing import Any
 from qiskit import QuantumCircuit
 
 from jobset_client import validation
+from jobset_client.chunking import chunk_size
 from jobset_client.encoding import ChunkEncoder
 from jobset_client.workload import Workload
 from jobset_protocol.errors import InvalidExperimentsError, InvalidOptionsError
@@ -28,16 +29,16 @@ def listed_workload(
             "circuit.assign_parameters(values), or give one list to JobManager.run"
         )
     lists = _lists(experiment_list)
+    options = validation.run_options(run_config, spec)
+    longest = max(len(circuits) for circuits in lists)
+    most = chunk_size(spec, longest, shots=options.get("shots"))
     for position, circuits in enumerate(lists):
         validation.require_width(circuits, spec)
-        if spec.max_circuits is not None and len(circuits) > spec.max_circuits:
+        if len(circuits) > most:
             raise InvalidExperimentsError(
                 f"experiment_list[{position}] holds {len(circuits)} circuits, and backend "
-                f"{spec.alias!r} takes {spec.max_circuits} in one job: cut it, or let "
-                "JobManager.run do so"
+                f"{spec.alias!r} takes {most} in one job: cut it, or let JobManager.run do so"
             )
-    longest = max(len(circuits) for circuits in lists)
-    options = validation.run_options(run_config, spec)
     return Workload(ChunkEncoder(spec).whole(lists), longest, options)
 
 

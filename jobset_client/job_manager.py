@@ -1,6 +1,5 @@
 """The entry point: run circuits as a job set, and find sets again."""
 
-import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from qiskit import QuantumCircuit
 
 from jobset_client import validation
 from jobset_client.announced import AnnouncedBackends
-from jobset_client.attaching import default_name
+from jobset_client.attaching import default_name, is_set_id
 from jobset_client.catalogue import Catalogue
 from jobset_client.dispatch import dispatch
 from jobset_client.given_lists import listed_workload
@@ -34,8 +33,6 @@ from jobset_protocol.messages import AS_IF_UNSPLIT, BackendSpec, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store, connect
 from jobset_protocol.urls import broker_url as broker_url_of
-
-_SET_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class JobManager(Catalogue):
@@ -214,7 +211,7 @@ class JobManager(Catalogue):
 
     def plan(
         self,
-        experiments: QuantumCircuit | Iterable[QuantumCircuit],
+        circuits: QuantumCircuit | Iterable[QuantumCircuit],
         backend: str | object,
         max_experiments_per_job: int | None = None,
         **run_config: Any,
@@ -222,7 +219,7 @@ class JobManager(Catalogue):
         """Work out what :meth:`run` would submit, and what it would cost; submit nothing.
 
         Args:
-            experiments: Circuits, or a single one; a generator is consumed whole.
+            circuits: A list of them, or a single one; a generator is consumed whole.
             backend: A backend's alias, or an object whose ``name`` is one.
             max_experiments_per_job: Most circuits in a chunk.
             run_config: Options for the backend.
@@ -236,7 +233,7 @@ class JobManager(Catalogue):
         """
         refuse_what_run_takes(run_config)
         spec = self._announced.find(backend)
-        return plan_of(workload(experiments, spec, max_experiments_per_job, run_config), spec)
+        return plan_of(workload(circuits, spec, max_experiments_per_job, run_config), spec)
 
     def _submit(self, job_set: SetRecord, spec: BackendSpec, work: Workload) -> ManagedJobSet:
         self._announced.warn_if_unserved(spec.alias)
@@ -267,7 +264,7 @@ class JobManager(Catalogue):
             JobSetNotFoundError: No set has this id.
         """
         del provider
-        if not isinstance(job_set_id, str) or not _SET_ID.fullmatch(job_set_id):
+        if not is_set_id(job_set_id):
             raise JobSetNotFoundError(
                 f"{job_set_id!r} is not a job set's id, which has 32 hexadecimal digits"
             )

@@ -1,7 +1,8 @@
 """The results of a set, read as if one job had returned them."""
 
 import copy
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from jobset_client.chunk_view import failure
 from jobset_client.combined_result import combined_result, missing_experiments
 from jobset_client.counts import counts_at
 from jobset_client.experiment_index import Experiment
+from jobset_client.result_rows import data_frame, result_rows, write_parquet
 from jobset_protocol.errors import ConfigurationError, ResultNotAvailableError
 from jobset_protocol.statuses import ChunkStatus
 
 if TYPE_CHECKING:
+    import pandas
+
     from jobset_client.managed_job_set import ManagedJobSet
 
 _SHOWN_CIRCUITS = 10
@@ -144,6 +148,26 @@ class ManagedResults:
         if not partial and not (self.success and combined.success):
             raise ResultNotAvailableError(self._what_is_missing(combined))
         return combined
+
+    def to_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each outcome of each circuit; see :mod:`jobset_client.result_rows`."""
+        return result_rows(self._job_set, self)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return the rows of :meth:`to_rows` as a table of pandas (the extra ``pandas``).
+
+        Raises:
+            ConfigurationError: pandas is not installed.
+        """
+        return data_frame(self.to_rows())
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows of :meth:`to_rows` to a Parquet file (the extra ``pandas``).
+
+        Raises:
+            ConfigurationError: pyarrow is not installed, or the file cannot be written.
+        """
+        write_parquet(self.to_rows(), path)
 
     def _what_is_missing(self, combined: Result) -> str:
         missing = [index for index, each in enumerate(combined.results) if not each.success]

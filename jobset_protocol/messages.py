@@ -132,7 +132,8 @@ class BackendSpec:
         qpy_version: Highest QPY version that its workers read.
         max_circuits: Most circuits in one job; ``None`` when the provider names no limit.
         max_shots: Most shots of one circuit; ``None`` when the provider names no limit.
-        max_bytes: Most encoded bytes of one job's circuits; ``None`` for Jobset's own limit.
+        max_bytes: Most bytes of one job's circuits, as QPY before compression; ``None`` for
+            Jobset's own limit.
         max_executions: Most circuits × shots of one job; ``None`` when there is no limit.
         max_pending: Most jobs that the account may have at the provider at a time.
         prices: What a job costs, by unit: ``job``, ``circuit``, ``shot``; and ``currency``.

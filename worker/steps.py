@@ -105,10 +105,14 @@ class Step:
     def guarded(self, step: Callable[[], Outcome], *, where: str) -> Outcome:
         """Run a step; a failure becomes a transition, a lost claim ends it."""
         try:
-            return step()
+            return self._readable(step, where)
         except StaleFenceError as error:
             _log.warning("%s", error)
-            return Outcome(None, "taken over by another claim")
+            return Outcome(None, "taken over by another claim, or its job set was deleted")
+
+    def _readable(self, step: Callable[[], Outcome], where: str) -> Outcome:
+        try:
+            return step()
         except (CodecError, ConfigurationError, StoreLostError) as error:
             return self._fail(ErrorRecord.of(error, kind=FailureKind.FATAL, where=where))
 

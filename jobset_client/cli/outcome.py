@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobset_client.cli.errors import ExitCode
+from jobset_protocol.set_status import SetStatus
 from jobset_protocol.statuses import FINAL, ChunkStatus
-
-_WAITING = (ChunkStatus.UNSENT, ChunkStatus.QUEUED)
-_BAD_ENDS = (ChunkStatus.FAILED, ChunkStatus.UNCERTAIN, ChunkStatus.CANCELLED)
-"""The worst first: one failed chunk makes a set failed."""
 
 STYLES = {
     "done": "green",
@@ -25,7 +22,7 @@ class Outcome:
     """A set as it is now.
 
     Args:
-        word: ``queued``, ``running``, ``done``, ``failed``, ``uncertain`` or ``cancelled``.
+        word: Its status, a :class:`SetStatus`.
         chunks: All chunks.
         ended: Those that are final.
         affected: How many chunks ended as ``word`` says.
@@ -37,19 +34,21 @@ class Outcome:
     affected: int
 
     @classmethod
-    def of(cls, counts: Mapping[ChunkStatus, int]) -> "Outcome":
+    def of(cls, counts: Mapping[ChunkStatus, int], *, abandoned: bool = False) -> "Outcome":
         """Judge a set by its counts.
+
+        Args:
+            counts: Status → chunks.
+            abandoned: The client ended before it had sent everything.
 
         >>> Outcome.of({ChunkStatus.DONE: 3, ChunkStatus.FAILED: 1}).text
         'failed: 1 of 4 chunks'
         """
+        status = SetStatus.of(counts, abandoned=abandoned)
         chunks = sum(counts.values())
-        ended = sum(count for status, count in counts.items() if status in FINAL)
-        waiting = sum(counts.get(status, 0) for status in _WAITING)
-        if ended < chunks:
-            return cls("queued" if waiting == chunks else "running", chunks, ended, ended)
-        worst = next((status for status in _BAD_ENDS if counts.get(status)), ChunkStatus.DONE)
-        return cls(worst.value, chunks, ended, counts.get(worst, 0))
+        ended = sum(count for each, count in counts.items() if each in FINAL)
+        affected = counts.get(ChunkStatus(status), 0) if status.is_final else ended
+        return cls(status.value, chunks, ended, affected)
 
     @property
     def is_final(self) -> bool:

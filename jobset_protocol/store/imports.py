@@ -49,7 +49,7 @@ class RedisImports(RedisDeletion):
             statuses = self._write_chunks(described, chunks)
             self._complete(described, token, statuses)
         except BaseException:
-            self._finish(record.set_id, self._doom(record.set_id, "final"))
+            self._withdraw(record.set_id, token)
             raise
 
     def _begin(self, record: SetRecord, token: str) -> None:
@@ -66,6 +66,11 @@ class RedisImports(RedisDeletion):
                 f"there is a job set {record.set_id} already: delete it before you import another "
                 "one with this id"
             )
+
+    def _withdraw(self, set_id: str, token: str) -> None:
+        # Unless another import of the same set has begun anew.
+        if self.client.hget(keys.job_set(set_id), "import") == token.encode():
+            self._finish(set_id, self._doom(set_id, "final"))
 
     def _renewal(self, set_id: str) -> Command:
         return ("ZADD", keys.SETS_BY_EXPIRY, self.now() + SILENCE_SECONDS, set_id)

@@ -3,75 +3,26 @@
 import itertools
 import threading
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from jobset_protocol.errors import FailureKind, JobSetNotFoundError, StaleFenceError, StoreLostError
+from jobset_protocol.errors import JobSetNotFoundError, StaleFenceError, StoreLostError
 from jobset_protocol.messages import (
     BackendSpec,
     ChunkKey,
-    ChunkRecord,
-    Claim,
-    ErrorRecord,
     JobReference,
     SetRecord,
     WorkerRecord,
 )
 from jobset_protocol.statuses import FINAL, TRANSITIONS, ChunkStatus
 from jobset_protocol.store import RedisStore, Store
-from tests.known_keys import assert_no_leaked_key
+from tests.contracts.store_suite import ERROR, LEASE, StoreSuite
 
-LEASE = 30.0
 LAPSED = -1.0
-ERROR = ErrorRecord("ProviderError", "out of order", FailureKind.TRANSIENT, "submit")
 
 
-class StoreContract:
+class StoreContract(StoreSuite):
     """The suite; a subclass gives the fixture ``store``."""
-
-    @pytest.fixture(autouse=True)
-    def no_leaked_key(self, store: RedisStore) -> Iterator[None]:
-        """Fail on a key that has no policy for its life."""
-        yield
-        assert_no_leaked_key(store)
-
-    @pytest.fixture
-    def alias(self) -> str:
-        """A backend of the test's own."""
-        return f"b{uuid.uuid4().hex[:8]}"
-
-    @pytest.fixture
-    def job_set(self, store: Store, alias: str) -> SetRecord:
-        """A set of three chunks (4, 4 and 2 circuits), all of them queued."""
-        record = SetRecord(
-            uuid.uuid4().hex, "ghz", alias, "me", 10, 4, {"shots": 7, "x": 1j}, ("b", "a")
-        )
-        store.create_set(record, b"names")
-        store.add_chunks(record.set_id, 0, [b"zero", b"one"])
-        store.add_chunks(record.set_id, 2, [b"two"])
-        return record
-
-    def claim(
-        self, store: Store, job_set: SetRecord, index: int = 0, lease: float = LEASE
-    ) -> Claim:
-        taken = store.claim(
-            ChunkKey(job_set.set_id, index), backend=job_set.backend, owner="w", lease_seconds=lease
-        )
-        assert taken is not None
-        return taken[0]
-
-    def submit(self, store: Store, job_set: SetRecord, index: int = 0) -> Claim:
-        claim = self.claim(store, job_set, index)
-        assert store.intend(claim)
-        store.submitted(
-            claim, JobReference(f"job-{index}"), backend=job_set.backend, poll_after_seconds=0
-        )
-        return claim
-
-    def chunk(self, store: Store, claim: Claim) -> ChunkRecord:
-        [record] = store.chunks([claim.key])
-        return record
 
     # -- sets
 
@@ -213,6 +164,7 @@ class StoreContract:
         assert self.chunk(store, taken[0]).running_at > 0
         store.finish(taken[0], ChunkStatus.DONE, backend=job_set.backend, result=b"r")
         assert store.results([taken[0].key]) == [b"r"]
+        assert store.result_bytes([taken[0].key, ChunkKey(taken[0].key.set_id, 999)]) == [1, None]
 
     # -- a chunk's life
 

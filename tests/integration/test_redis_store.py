@@ -1,4 +1,4 @@
-"""The store's contract on a real Valkey, and what only a real server can show."""
+"""The store's contracts on a real Valkey, and what only a real server can show."""
 
 import threading
 import time
@@ -14,12 +14,15 @@ from jobset_protocol.errors import ConfigurationError, StoreUnavailableError, St
 from jobset_protocol.messages import ChunkKey, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import RedisStore, connect
+from tests.contracts.catalogue_contract import CatalogueContract
+from tests.contracts.deletion_contract import DeletionContract
+from tests.contracts.growth_contract import GrowthContract
 from tests.contracts.store_contract import StoreContract
 from tests.servers import ValkeyServer
 
 
-class TestRedisStore(StoreContract):
-    """On one server for the whole class."""
+class OnValkey:
+    """On one server for all classes."""
 
     @pytest.fixture
     def store(self, shared_valkey: ValkeyServer) -> Iterator[RedisStore]:
@@ -27,6 +30,22 @@ class TestRedisStore(StoreContract):
         store = shared_valkey.store()
         yield store
         store.close()
+
+
+class TestRedisStore(OnValkey, StoreContract):
+    """Sets, chunks and backends."""
+
+
+class TestRedisGrowth(OnValkey, GrowthContract):
+    """Sets that change while they run."""
+
+
+class TestRedisCatalogue(OnValkey, CatalogueContract):
+    """Sets that are looked for."""
+
+
+class TestRedisDeletion(OnValkey, DeletionContract):
+    """Sets that are deleted, kept and imported."""
 
 
 def test_nothing_is_lost_when_the_server_is_killed(valkey: ValkeyServer) -> None:

@@ -162,7 +162,7 @@ def test_a_rename_that_failed_harms_nothing(
     job_set: ManagedJobSet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The order was parsed out of job names: one that was not renamed made the set unretrievable."""
+    """The order was parsed out of job names: one that kept its name made the set unretrievable."""
     with monkeypatch.context() as patch:
         patch.setattr(store, "rename_set", away)
         with pytest.raises(StoreUnavailableError):

@@ -177,7 +177,7 @@ def test_backends_counts_who_serves_them(cli: Cli, store: Store) -> None:
 
 
 def test_backends_shows_limits_and_prices(cli: Cli, store: Store) -> None:
-    prices = {"job": 0.3, "shot": 0.00035, "currency": "USD"}
+    prices: dict[str, float | str] = {"job": 0.3, "shot": 0.00035, "currency": "USD"}
     announce(store, replace(backend(), max_bytes=5_000_000, max_executions=900, prices=prices))
     result = cli("backends")
     assert "MAX EXECUTIONS" in result.stdout

@@ -51,7 +51,7 @@ def lists(*sizes: int) -> list[Any]:
 def test_each_list_is_one_job(manager: JobManager, store: MemoryStore, sender: ListSender) -> None:
     job_set = ManagedJobSet(name="given", short_id=SET_ID)
     assert (job_set.name(), job_set.job_set_id()) == ("given", SET_ID)
-    assert job_set.run(lists(2, 1, 3), ALIAS, manager, job_tags=["t"], shots=10) is None
+    job_set.run(lists(2, 1, 3), ALIAS, manager, job_tags=["t"], shots=10)
     assert [(job.start_index, job.end_index) for job in job_set.managed_jobs()] == [
         (0, 1),
         (2, 2),

@@ -1,20 +1,33 @@
 import logging
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from qiskit import QuantumCircuit
 
 from jobset_client import JobManager, dispatch, encoding
+from jobset_client.encoding import ChunkEncoder
 from jobset_protocol.codecs.qpy import encode_circuits
 from jobset_protocol.errors import (
+    ConfigurationError,
     InvalidExperimentsError,
     PayloadTooLargeError,
     StoreUnavailableError,
     VersionMismatchError,
 )
+from jobset_protocol.messages import SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store
 from jobset_protocol.store.memory import MemoryStore
-from tests.unit.client.support import ALIAS, ListSender, circuits
+from tests.unit.client.support import (
+    ALIAS,
+    FakeWorker,
+    ListSender,
+    announce,
+    backend,
+    circuits,
+    counts_of,
+)
 
 
 @pytest.mark.parametrize(("seconds", "sizes"), [(0.0, [1] * 6), (60.0, [1, 5])])
@@ -144,6 +157,104 @@ def test_a_circuit_that_cannot_travel_is_named(manager: JobManager, store: Store
 
 
 def test_a_name_that_cannot_be_stored_is_refused(manager: JobManager, store: Store) -> None:
-    with pytest.raises(InvalidExperimentsError, match="circuit 0 .* cannot be written"):
+    with pytest.raises(InvalidExperimentsError, match=r"circuit 0 .* cannot be written"):
         manager.run(QuantumCircuit(1, name="\ud800"), ALIAS)
     assert not store.find_sets()
+
+
+def test_a_generator_is_consumed_as_chunks_are_sent(
+    manager: JobManager, sender: ListSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+    sent_before: list[int] = []
+
+    def source() -> Iterator[QuantumCircuit]:
+        for circuit in circuits(7):
+            sent_before.append(len(sender.sent))
+            yield circuit
+
+    job_set = manager.run(source(), ALIAS, max_experiments_per_job=2)
+    assert sent_before == [0, 0, 1, 1, 2, 2, 3]
+    assert [circuits for _, circuits in job_set.layout] == [
+        range(2),
+        range(2, 4),
+        range(4, 6),
+        range(6, 7),
+    ]
+    assert [key.index for key in sender.sent] == [0, 1, 2, 3]
+    assert list(job_set.circuit_names()) == [f"c{i}" for i in range(7)]
+    assert job_set.record.sealed
+
+
+def test_a_set_from_a_generator_runs_to_its_end(manager: JobManager, store: Store) -> None:
+    job_set = manager.run(iter(circuits(7)), ALIAS, max_experiments_per_job=3)
+    FakeWorker(store, job_set).run_all()
+    results = job_set.results(timeout=5)
+    assert results.success
+    assert [results.get_counts(f"c{i}") for i in range(7)] == [counts_of(i) for i in range(7)]
+    again = manager.retrieve_job_set(job_set.job_set_id(), refresh=True)
+    assert list(again.circuit_names()) == [f"c{i}" for i in range(7)]
+
+
+def test_a_generator_without_circuits_leaves_nothing_behind(
+    manager: JobManager, store: Store
+) -> None:
+    with pytest.raises(InvalidExperimentsError, match="nothing to run"):
+        manager.run(iter(()), ALIAS)
+    assert not store.find_sets()
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [(3, r"experiments\[5\] is a int"), (QuantumCircuit(9), r"experiments\[5\] .* has 9 qubits")],
+)
+def test_a_mistake_in_a_generator_cancels_what_was_sent(
+    manager: JobManager, store: Store, bad: object, words: str
+) -> None:
+    announce(store, backend(num_qubits=8))
+    source: Any = iter([*circuits(5), bad])
+    with pytest.raises(InvalidExperimentsError, match=words):
+        manager.run(source, ALIAS, max_experiments_per_job=2)
+    [record] = store.find_sets()
+    assert (record.cancelled, record.sealed) == (True, True)
+    assert set(store.statuses(record.set_id)) == {ChunkStatus.CANCELLED}
+    assert store.counts(record.set_id).keys() == {ChunkStatus.CANCELLED}
+
+
+def test_a_mistake_in_a_generators_first_chunk_leaves_nothing_behind(
+    manager: JobManager, store: Store
+) -> None:
+    source: Any = iter([*circuits(1), 3])
+    with pytest.raises(InvalidExperimentsError, match=r"experiments\[1\]"):
+        manager.run(source, ALIAS, max_experiments_per_job=2)
+    assert not store.find_sets()
+
+
+def test_what_a_generator_raises_cancels_what_was_sent(manager: JobManager, store: Store) -> None:
+    def source() -> Iterator[QuantumCircuit]:
+        yield from circuits(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        manager.run(source(), ALIAS, max_experiments_per_job=1)
+    [record] = store.find_sets()
+    assert record.cancelled
+    assert set(store.statuses(record.set_id)) == {ChunkStatus.CANCELLED}
+
+
+def test_a_set_holds_so_many_chunks_at_most(
+    manager: JobManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "MAX_CHUNKS", 3)
+    with pytest.raises(ConfigurationError, match="raise max_experiments_per_job"):
+        manager.run(iter(circuits(4)), ALIAS, max_experiments_per_job=1)
+    assert store.find_sets()[0].cancelled
+
+
+def test_lists_keep_their_boundaries(store: Store, manager: JobManager, sender: ListSender) -> None:
+    made = circuits(6)
+    record = SetRecord("5f" * 16, "lists", ALIAS, "ada", circuit_count=0, chunk_size=3)
+    chunks = ChunkEncoder(backend()).whole([made[:1], made[1:4], made[4:]])
+    assert dispatch.dispatch_open(store, sender, record, chunks) == [f"c{i}" for i in range(6)]
+    job_set = manager.retrieve_job_set(record.set_id)
+    assert [circuits for _, circuits in job_set.layout] == [range(1), range(1, 4), range(4, 6)]

@@ -103,7 +103,9 @@ def test_no_change_of_tags_is_none(job_set: ManagedJobSet) -> None:
         {"additional_tags": [f"t{number}" for number in range(99)]},
     ],
 )
-def test_tags_that_are_unfit_change_nothing(job_set: ManagedJobSet, changes: dict[str, str]) -> None:
+def test_tags_that_are_unfit_change_nothing(
+    job_set: ManagedJobSet, changes: dict[str, str]
+) -> None:
     with pytest.raises(ConfigurationError, match="tags"):
         job_set.update_tags(**changes)
     assert job_set.tags() == ["a", "b"]

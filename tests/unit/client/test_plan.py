@@ -41,12 +41,16 @@ def qpy_bytes_of(made: list[QuantumCircuit]) -> int:
     return sum(chunk.qpy_bytes for chunk in encoding.ChunkEncoder(backend()).whole([made]))
 
 
+def chunk_sizes(plan: Plan) -> list[int]:
+    return [len(chunk) for chunk in plan.chunks]
+
+
 def test_a_plan_says_what_a_run_would_be(
     manager: JobManager, store: Store, sender: ListSender
 ) -> None:
     announce(store, spec_with(max_circuits=4, prices=PRICES))
     plan = manager.plan(circuits(10), ALIAS, shots=100)
-    assert list(plan.chunks) == [range(0, 4), range(4, 8), range(8, 10)]
+    assert list(plan.chunks) == [range(4), range(4, 8), range(8, 10)]
     assert (plan.circuit_count, plan.shots, plan.backend) == (10, 1000, ALIAS)
     assert plan.encoded_bytes > 1000
     assert plan.cost == pytest.approx(3 * 0.3 + 10 * 0.01 + 1000 * 0.002)
@@ -99,7 +103,7 @@ def test_running_a_plan_submits_it_without_encoding_again(
     manager: JobManager, store: Store, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
 ) -> None:
     announce(store, spec_with(**limits))
-    made = [*circuits(3), *heavy_circuits(0), *circuits(4)]
+    made = circuits(7)
     plan = manager.plan(made, ALIAS, 3, shots=9, memory=True)
 
     def refuse(*_: object, **__: object) -> bytes:
@@ -114,18 +118,17 @@ def test_running_a_plan_submits_it_without_encoding_again(
     assert job_set.record.sealed
 
 
-def test_an_uneven_plan_is_submitted_as_it_is(manager: JobManager, store: Store) -> None:
-    light, heavy = circuits(4), list(heavy_circuits(3))
+def test_an_uneven_plan_is_submitted_as_it_is(
+    manager: JobManager, store: Store, sender: ListSender
+) -> None:
+    heavy, light = list(heavy_circuits(3)), circuits(4)
     announce(store, spec_with(max_bytes=qpy_bytes_of(heavy[:1]) + 100))
-    plan = manager.plan([*light, *heavy], ALIAS, 4)
-    assert [len(chunk) for chunk in plan.chunks] == [4, 1, 1, 1]
     plan = manager.plan([*heavy, *light], ALIAS, 4)
+    assert chunk_sizes(plan) == [1, 1, 1, 1, 3]
     job_set = manager.run(plan)
     assert [circuits for _, circuits in job_set.layout] == list(plan.chunks)
-    payloads = [store.payload(job_set._managed_job(i).view.key) for i in job_set.layout.indices]
-    assert [c.name for blob in payloads for c in decode_circuits(blob)] == [
-        circuit.name for circuit in [*heavy, *light]
-    ]
+    sent = [c.name for key in sender.sent for c in decode_circuits(store.payload(key))]
+    assert sent == [circuit.name for circuit in [*heavy, *light]]
 
 
 def test_a_plan_runs_twice(manager: JobManager) -> None:
@@ -150,8 +153,9 @@ def test_what_a_plan_has_fixed_is_not_given_again(
 
 @pytest.mark.parametrize("argument", ["name", "job_tags", "seed_policy", "idempotency_key"])
 def test_what_belongs_to_run_is_no_option(manager: JobManager, argument: str) -> None:
+    given: dict[str, Any] = {argument: "x"}
     with pytest.raises(ConfigurationError, match=f"give {argument} to run"):
-        manager.plan(circuits(1), ALIAS, **{argument: "x"})
+        manager.plan(circuits(1), ALIAS, **given)
 
 
 def test_a_plan_for_a_backend_that_nobody_knows(manager: JobManager) -> None:
@@ -176,16 +180,23 @@ def test_a_plan_of_nothing_is_refused(manager: JobManager) -> None:
 
 def test_circuits_times_shots_cap_a_chunk(manager: JobManager, store: Store) -> None:
     announce(store, spec_with(max_executions=5000))
-    assert [len(chunk) for chunk in manager.plan(circuits(10), ALIAS, shots=1250).chunks] == [
-        1
-    ] * 10
-    assert [len(chunk) for chunk in manager.plan(circuits(10), ALIAS, 8, shots=1250).chunks] == [
-        4,
-        4,
-        2,
-    ]
-    with pytest.raises(InvalidOptionsError, match="5,001 shots .* 5,000 circuits × shots"):
+    assert chunk_sizes(manager.plan(circuits(10), ALIAS, 8, shots=1250)) == [4, 4, 2]
+    assert chunk_sizes(manager.plan(iter(circuits(10)), ALIAS, shots=1250)) == [4, 4, 2]
+    assert chunk_sizes(manager.plan(circuits(10), ALIAS, 3, shots=1250)) == [3, 3, 3, 1]
+    assert chunk_sizes(manager.plan(circuits(10), ALIAS, 8)) == [4, 4, 2]
+    with pytest.raises(InvalidOptionsError, match=r"5,001 shots .*5,000 circuits × shots"):
         manager.plan(circuits(10), ALIAS, shots=5001)
+
+
+def test_a_list_with_too_many_circuits_times_shots_is_refused(
+    manager: JobManager, store: Store
+) -> None:
+    announce(store, spec_with(max_executions=5000))
+    with pytest.raises(InvalidExperimentsError, match=r"experiment_list\[1\] holds 5 .* takes 4"):
+        manager.run_lists(
+            [circuits(4), circuits(5)], ALIAS, set_id="5f" * 16, name="lists", shots=1250
+        )
+    assert not store.find_sets()
 
 
 def test_bytes_cap_a_chunk(manager: JobManager, store: Store) -> None:
@@ -201,7 +212,7 @@ def test_a_circuit_above_the_cap_is_named(manager: JobManager, store: Store) -> 
     announce(store, spec_with(max_bytes=5000))
     made = [*circuits(2), *heavy_circuits(1)]
     with pytest.raises(PayloadTooLargeError, match=r"circuit 2 \('heavy0'\) .* 'sim' takes 5,000"):
-        manager.run(made, ALIAS, 10)
+        manager.run(made, ALIAS, max_experiments_per_job=10)
     assert not store.find_sets()
 
 
@@ -209,12 +220,12 @@ def test_a_circuit_above_the_cap_is_named(manager: JobManager, store: Store) -> 
 def test_a_list_of_huge_circuits_is_cut(
     manager: JobManager, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(encoding, name, {"TARGET_BYTES": 30_000, "MOST_INSTRUCTIONS": 500}[name])
-    job_set = manager.run(heavy_circuits(7), ALIAS, 7)
-    sizes = [len(circuits) for _, circuits in job_set.layout]
-    assert sum(sizes) == 7
-    assert max(sizes) == 3
-    assert not isinstance(manager.run(list(heavy_circuits(7)), ALIAS, 7).record.ranges, type(None))
+    monkeypatch.setattr(encoding, name, {"TARGET_BYTES": 40_000, "MOST_INSTRUCTIONS": 500}[name])
+    for made in (heavy_circuits(7), list(heavy_circuits(7))):
+        job_set = manager.run(made, ALIAS, max_experiments_per_job=7)
+        sizes = [len(circuits) for _, circuits in job_set.layout]
+        assert sum(sizes) == 7
+        assert max(sizes) == 3
 
 
 def test_a_list_that_no_reader_would_take_whole_is_cut(
@@ -226,9 +237,5 @@ def test_a_list_that_no_reader_would_take_whole_is_cut(
         return encode_circuits(made, qpy_version=qpy_version, first_index=first_index)
 
     monkeypatch.setattr(encoding, "encode_circuits", choosy_encode)
-    job_set = manager.run(circuits(7), ALIAS, 7)
+    job_set = manager.run(circuits(7), ALIAS, max_experiments_per_job=7)
     assert [len(circuits) for _, circuits in job_set.layout] == [2, 2, 2, 1]
-
-
-def test_a_plan_is_public() -> None:
-    assert Plan.__module__ == "jobset_client.plan"
