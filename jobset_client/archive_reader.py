@@ -157,11 +157,12 @@ class _CappedFile:
 
     def read(self, size: int = -1) -> bytes:
         """Read, if it is not too much."""
-        if not 0 <= size <= self.most_bytes:
+        if size > self.most_bytes:
             raise PayloadTooLargeError(
                 f"the archive asks for {size:,} bytes at once, and the cap is {self.most_bytes:,}"
             )
-        return self._file.read(size)
+        # The rest of the file is what zipfile looks at for a comment behind its end: 64 KB.
+        return self._file.read(self.most_bytes if size < 0 else size)
 
 
 class _Reader:

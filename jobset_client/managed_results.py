@@ -21,7 +21,7 @@ from jobset_protocol.errors import ConfigurationError, ResultNotAvailableError
 from jobset_protocol.statuses import ChunkStatus
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
     from jobset_client.managed_job_set import ManagedJobSet
 
@@ -153,7 +153,7 @@ class ManagedResults:
         """Yield a row for each outcome of each circuit; see :mod:`jobset_client.result_rows`."""
         return result_rows(self._job_set, self)
 
-    def to_pandas(self) -> "pandas.DataFrame":
+    def to_pandas(self) -> "pd.DataFrame":
         """Return the rows of :meth:`to_rows` as a table of pandas (the extra ``pandas``).
 
         Raises:

@@ -13,7 +13,7 @@ from jobset_client.chunk_view import job_id
 from jobset_protocol.errors import ConfigurationError, ResultNotAvailableError
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
     from jobset_client.managed_job_set import ManagedJobSet
     from jobset_client.managed_results import ManagedResults
@@ -52,17 +52,17 @@ def result_rows(job_set: "ManagedJobSet", results: "ManagedResults") -> Iterator
             yield from _rows_of(results, circuit, shared)
 
 
-def data_frame(rows: Iterator[dict[str, Any]]) -> "pandas.DataFrame":
+def data_frame(rows: Iterator[dict[str, Any]]) -> "pd.DataFrame":
     """Return the rows as a table of pandas.
 
     Raises:
         ConfigurationError: pandas is not installed.
     """
     try:
-        import pandas  # noqa: PLC0415  (an extra)
+        import pandas as pd  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise _missing("pandas") from error
-    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(_NUMBERS, "Int64") | {"success": "bool"})
 
 
@@ -73,18 +73,18 @@ def write_parquet(rows: Iterator[dict[str, Any]], path: str | os.PathLike[str]) 
         ConfigurationError: pyarrow is not installed, or the file cannot be written.
     """
     try:
-        import pyarrow  # noqa: PLC0415  (an extra)
+        import pyarrow as pa  # noqa: PLC0415  (an extra)
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise _missing("pyarrow") from error
-    kinds = {name: pyarrow.int64() for name in _NUMBERS} | {"success": pyarrow.bool_()}
-    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in COLUMNS])
+    kinds = {name: pa.int64() for name in _NUMBERS} | {"success": pa.bool_()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     with (
         replaced_file(Path(path)) as file,
         parquet.ParquetWriter(file, schema) as writer,
     ):
         for group in _groups(rows):
-            writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def _rows_of(

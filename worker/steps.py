@@ -108,7 +108,7 @@ class Step:
             return self._readable(step, where)
         except StaleFenceError as error:
             _log.warning("%s", error)
-            return Outcome(None, "taken over by another claim, or its job set was deleted")
+            return Outcome(None, "taken over by another claim")
 
     def _readable(self, step: Callable[[], Outcome], where: str) -> Outcome:
         try:

@@ -22,7 +22,14 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "watch": Entry(f"{_HERE}.watch:watch", "Follow a job set to its end."),
         "results": Entry(f"{_HERE}.results:results", "Print the results of a job set."),
         "cancel": Entry(f"{_HERE}.cancel:cancel", "Cancel what is left of a job set."),
+        "retry": Entry(f"{_HERE}.retry:retry", "Try again what failed in a job set."),
         "backends": Entry(f"{_HERE}.backends:backends", "List the backends that workers serve."),
+    },
+    "Catalogue": {
+        "delete": Entry(f"{_HERE}.delete:delete", "Delete job sets, results and all."),
+        "prune": Entry(f"{_HERE}.prune:prune", "Delete the job sets that ended long ago."),
+        "export": Entry(f"{_HERE}.export:export", "Write a job set to one file."),
+        "import": Entry(f"{_HERE}.import_:import_", "Read a job set from such a file."),
     },
     "Local cluster": {
         "up": Entry(f"{_HERE}.up:up", "Start a store, workers and a watcher on this machine."),

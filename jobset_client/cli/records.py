@@ -18,12 +18,14 @@ def set_document(record: SetRecord, counts: Mapping[ChunkStatus, int]) -> dict[s
         "owner": record.owner,
         "tags": list(record.tags),
         "created_at": record.created_at,
+        "finished_at": record.finished_at or None,
+        "retention_seconds": record.retention_seconds,
         "circuits": record.circuit_count,
         "chunk_size": record.chunk_size,
         "chunks": record.chunk_count,
         "options": shown_options(record),
         "cancelled": record.cancelled,
-        "outcome": Outcome.of(counts).word,
+        "outcome": Outcome.of(counts, abandoned=record.abandoned).word,
         "counts": {status.value: counts[status] for status in ChunkStatus if counts.get(status)},
     }
 

@@ -6,10 +6,11 @@ is taken up again: by a second call, or by the watcher's sweep, which finds the 
 those whose time is up.
 """
 
+import logging
 from typing import Any
 
 from jobset_protocol import keys
-from jobset_protocol.errors import InvalidStateError
+from jobset_protocol.errors import InvalidStateError, JobSetError
 from jobset_protocol.messages import ChunkKey
 from jobset_protocol.store.catalogue import RedisCatalogue
 from jobset_protocol.store.records import text
@@ -17,8 +18,10 @@ from jobset_protocol.store.server import translated
 
 _PAGE = 1000
 """Chunks deleted in one round trip; more than a client stores in one batch."""
+_AGAIN_SECONDS = 60.0
 _CHUNK_PARTS = (None, "payload", "result", "history")
 _SET_PARTS = ("statuses", "counts", "names", "events", "parts", "ranges")
+_log = logging.getLogger(__name__)
 
 
 class RedisDeletion(RedisCatalogue):
@@ -41,17 +44,24 @@ class RedisDeletion(RedisCatalogue):
         due = self.client.zrange(
             keys.SETS_BY_EXPIRY, "-inf", repr(self.now()), byscore=True, offset=0, num=limit
         )
-        deleted = []
-        for set_id in map(text, due):
-            reply = self._doom(set_id, "expired")
-            kind, _, moment = reply.partition(":")
-            if kind == "until":
-                self.scripts.run([("ZADD", keys.SETS_BY_EXPIRY, moment, set_id)])
-            elif kind == "kept":
-                self.scripts.run([("ZREM", keys.SETS_BY_EXPIRY, set_id)])
-            elif self._finish(set_id, reply):
-                deleted.append(set_id)
-        return deleted
+        return [set_id for set_id in map(text, due) if self._delete_if_expired(set_id)]
+
+    def _delete_if_expired(self, set_id: str) -> bool:
+        reply = self._doom(set_id, "expired")
+        kind, _, moment = reply.partition(":")
+        if kind == "until":
+            self.scripts.run([("ZADD", keys.SETS_BY_EXPIRY, moment, set_id)])
+        elif kind == "kept":
+            self.scripts.run([("ZREM", keys.SETS_BY_EXPIRY, set_id)])
+        else:
+            try:
+                return self._finish(set_id, reply)
+            except JobSetError as error:
+                # Its files cannot be reached from here: others must not wait for it.
+                _log.warning("set %s cannot be deleted yet: %s", set_id, error)
+                later = self.now() + _AGAIN_SECONDS
+                self.scripts.run([("ZADD", keys.SETS_BY_EXPIRY, later, set_id)])
+        return False
 
     def _doom(self, set_id: str, when: str) -> str:
         """Run the first step; the set's entry says beforehand that there may be more to do."""

@@ -104,6 +104,21 @@ def test_circuits_go_in_and_results_come_out(shell: Shell) -> None:
     assert {sum(entry["counts"].values()) for entry in document["results"]} == {100}
 
 
+def test_a_set_leaves_and_comes_back(shell: Shell) -> None:
+    shell("run", "many.qpy", "--name", "moved", "--chunk-size", "2")
+    before = shell("results", "moved", "--format", "json").stdout
+    path = shell("export", "moved", "moved.zip").stdout.strip()
+    shell("delete", "moved", "--yes")
+    shell("results", "moved", code=ExitCode.NOT_FOUND)
+    set_id = shell("import", path).stdout.strip()
+    assert json.loads(shell("ls", "--json", "--since", "1h", "--status", "done").stdout)
+    assert shell("results", set_id, "--format", "json").stdout == before
+    shell("results", set_id, "--format", "parquet", "--output", "rows.parquet")
+    assert (shell.home / "rows.parquet").stat().st_size > 0
+    shell("prune", "0s", "--yes")
+    assert json.loads(shell("ls", "--json").stdout) == []
+
+
 def test_a_set_that_fails_is_seen_in_the_exit_code(shell: Shell) -> None:
     ran = shell("run", "one.qasm", "--name", "bad", "--option", "nonsense=1", code=ExitCode.FAILED)
     assert "nonsense" in ran.stderr

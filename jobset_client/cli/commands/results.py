@@ -1,5 +1,6 @@
 """``jobset results``."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from jobset_client.cli.histogram import histogram, summary
 from jobset_client.cli.outcome import Outcome
 from jobset_client.cli.output import Rows, print_json, say
 from jobset_client.cli.references import find_set
+from jobset_client.cli.row_files import ROW_FORMATS, require_output, write_rows
 from jobset_client.cli.text import plural, safe
 from jobset_client.managed_job_set import ManagedJobSet
 from jobset_client.managed_results import ManagedResults
@@ -25,13 +27,24 @@ _ROWS = 20
 @click.command()
 @click.argument("reference", metavar="ID")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "parquet"]),
+    default="table",
+    show_default=True,
+    help="csv and parquet have a row for each outcome of each circuit.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write csv or parquet there; csv goes to standard output by default.",
 )
 @click.option("--circuit", metavar="NAME|INDEX", help="Only this circuit, with a histogram.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    help=f"Most circuits.  [default: {_ROWS} in a table, all in JSON]",
+    help=f"Most circuits.  [default: {_ROWS} in a table, all elsewhere]",
 )
 @click.option("--partial", is_flag=True, help="Take what is there when the time is up, or now.")
 @click.option(
@@ -44,6 +57,7 @@ def results(
     access: Access,
     reference: str,
     form: str,
+    output: Path | None,
     circuit: str | None,
     limit: int | None,
     partial: bool,
@@ -53,6 +67,7 @@ def results(
 
     The exit code is 1 when some circuits have no result because their chunk failed.
     """
+    require_output(form, output)
     with access.store() as store:
         job_set = ManagedJobSet.over(store, find_set(store, reference))
         index = None if circuit is None else _circuit_index(job_set, circuit)
@@ -60,13 +75,16 @@ def results(
         found = job_set.results(timeout=0, partial=True)
         wanted = range(job_set.layout.circuit_count) if index is None else range(index, index + 1)
         shown = wanted[: limit or (_ROWS if form == "table" else None)]
-        documents = [experiment_document(job_set, found, i) for i in shown]
+        is_rows = form in ROW_FORMATS
+        documents = [] if is_rows else [experiment_document(job_set, found, i) for i in shown]
+        if is_rows:
+            write_rows((row for row in found.to_rows() if row["circuit"] in shown), form, output)
         ended = all(status.is_final for status in job_set.chunk_statuses())
     if form == "json":
         print_json(_document(job_set, found, documents))
-    elif circuit is not None:
+    elif circuit is not None and not is_rows:
         _print_histogram(documents[0])
-    else:
+    elif not is_rows:
         _print_table(documents)
     _print_rest(len(wanted) - len(shown), found, ended)
     click.get_current_context().exit(ExitCode.OK if found.success or not ended else ExitCode.FAILED)
