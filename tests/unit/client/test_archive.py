@@ -328,7 +328,7 @@ def test_names_inside_are_never_paths(path: Path, elsewhere: JobManager, tmp_pat
     assert not (tmp_path.parent.parent / "evil").exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_anywhere_is_an_error_of_ours_or_harmless(
     path: Path, elsewhere: JobManager, data: st.DataObject

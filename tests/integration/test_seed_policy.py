@@ -15,7 +15,7 @@ from jobset_client.validation import seed_policy
 from jobset_protocol.errors import InvalidOptionsError
 from jobset_protocol.messages import AS_IF_UNSPLIT, SAME_FOR_ALL
 from tests.contracts.provider_contract import chunked, superpositions
-from tests.unit.worker.as_a_set import as_a_set, unsplit
+from tests.integration.as_a_set import as_a_set, unsplit
 from worker.providers.backend_v2 import create as create_backend
 from worker.providers.base import LocalProvider, Payload
 from worker.providers.fake import create as create_fake
