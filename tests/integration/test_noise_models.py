@@ -33,8 +33,8 @@ from jobset_protocol.codecs.noise_model import (
 )
 from jobset_protocol.errors import CodecError, InvalidOptionsError, PayloadTooLargeError
 from tests.contracts.provider_contract import superpositions
-from tests.unit.client.support import backend
 from tests.integration.as_a_set import as_a_set, unsplit
+from tests.unit.client.support import backend
 from worker.providers.aer_noise import noise_model_of
 
 OPTIONS: dict[str, Any] = {"shots": 200, "memory": True, "seed_simulator": 5}

@@ -12,7 +12,7 @@ from qiskit_aer import AerSimulator
 from jobset_client.parameter_binds import expand
 from jobset_protocol.errors import InvalidOptionsError
 from tests.integration.as_a_set import as_a_set
-from tests.unit.worker.test_noise_models import generic
+from tests.integration.test_noise_models import generic
 
 A, B, UNUSED = Parameter("a"), Parameter("b"), Parameter("unused")
 OPTIONS: dict[str, Any] = {"shots": 80, "memory": True, "seed_simulator": 21}
