@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from jobset_protocol.errors import CircuitNotFoundError
-from jobset_protocol.messages import SetRecord
+from jobset_protocol.messages import ChunkKey, SetRecord
 
 
 class ChunkLayout:
@@ -37,6 +37,11 @@ class ChunkLayout:
 
     def __iter__(self) -> Iterator[tuple[int, range]]:
         return ((index, self.circuits_of(index)) for index in self.indices)
+
+    @property
+    def keys(self) -> list[ChunkKey]:
+        """The chunks' keys, in the order of their circuits."""
+        return [ChunkKey(self._record.set_id, index) for index in self.indices]
 
     def circuits_of(self, chunk_index: int) -> range:
         """Return the circuit indices of one chunk."""

@@ -9,10 +9,11 @@ from jobset_client.cli.outcome import Outcome
 from jobset_client.cli.output import say, stderr
 from jobset_client.cli.text import plural, safe, short_id, shortened
 from jobset_client.deadline import Deadline
+from jobset_client.layout import ChunkLayout
 from jobset_client.progress import show_progress, status_text
 from jobset_client.waiting import Patience, watch
 from jobset_protocol.errors import JobSetTimeoutError
-from jobset_protocol.messages import ChunkKey, SetRecord
+from jobset_protocol.messages import SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store
 
@@ -52,8 +53,10 @@ def follow(store: Store, record: SetRecord, *, timeout: float | None = None) -> 
 
 def say_reasons(store: Store, record: SetRecord) -> None:
     """Write why chunks failed, of the first few that did."""
-    keys = [ChunkKey(record.set_id, index) for index in range(record.chunk_count)]
-    failures = [(chunk, error) for chunk in store.chunks(keys) if (error := failure(chunk))]
+    # Read again: chunks may have been halved since.
+    record = store.set_record(record.set_id)
+    chunks = store.chunks(ChunkLayout(record).keys)
+    failures = [(chunk, error) for chunk in chunks if (error := failure(chunk))]
     for chunk, error in failures[:_REASONS]:
         circuits = record.circuits_of(chunk.key.index)
         reason = shortened(safe(error.message), _REASON_CHARACTERS)

@@ -22,7 +22,7 @@ def set_document(record: SetRecord, counts: Mapping[ChunkStatus, int]) -> dict[s
         "retention_seconds": record.retention_seconds,
         "circuits": record.circuit_count,
         "chunk_size": record.chunk_size,
-        "chunks": record.chunk_count,
+        "chunks": sum(counts.values()),
         "options": shown_options(record),
         "cancelled": record.cancelled,
         "outcome": Outcome.of(counts, abandoned=record.abandoned).word,

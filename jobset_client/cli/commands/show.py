@@ -8,8 +8,9 @@ from jobset_client.cli.output import print_json, say
 from jobset_client.cli.records import chunk_document, set_document, shown_options
 from jobset_client.cli.references import find_set
 from jobset_client.cli.text import age, plural, safe, safe_lines
+from jobset_client.layout import ChunkLayout
 from jobset_client.report import set_report
-from jobset_protocol.messages import ChunkKey, SetRecord
+from jobset_protocol.messages import SetRecord
 
 _ROWS = 20
 
@@ -24,8 +25,7 @@ def show(access: Access, reference: str, every: bool, as_json: bool) -> None:
     with access.store() as store:
         record = find_set(store, reference)
         counts = store.counts(record.set_id)
-        keys = [ChunkKey(record.set_id, index) for index in range(record.chunk_count)]
-        chunks = store.chunks(keys)
+        chunks = store.chunks(ChunkLayout(record).keys)
     if as_json:
         chunk_documents = [chunk_document(record, chunk) for chunk in chunks]
         print_json({**set_document(record, counts), "chunk_list": chunk_documents})

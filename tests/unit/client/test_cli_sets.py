@@ -6,7 +6,8 @@ import pytest
 from jobset_client import JobManager
 from jobset_client.cli.errors import ExitCode
 from jobset_protocol.codecs.document import encode_document
-from jobset_protocol.messages import SetRecord
+from jobset_protocol.errors import FailureKind
+from jobset_protocol.messages import ErrorRecord, SetRecord
 from jobset_protocol.store import Store
 from tests.unit.client.cli_support import Cli, lines
 from tests.unit.client.support import ALIAS, FakeWorker, announce, backend, circuits
@@ -85,6 +86,23 @@ def test_show_cuts_long_sets_but_never_failures(
     assert "10 chunks more" in result.stderr
     assert cli("show", "long", "--all").stderr == ""
     assert len(cli.json("show", "long", "--json")["chunk_list"]) == 30
+
+
+def test_show_puts_the_halves_in_the_place_of_a_refused_chunk(
+    cli: Cli, manager: JobManager, store: Store
+) -> None:
+    job_set = manager.run(circuits(8), ALIAS, name="flips", max_experiments_per_job=4)
+    worker = FakeWorker(store, job_set)
+    claim, _ = worker.claim(0)
+    refusal = ErrorRecord("ProviderError", "no such gate", FailureKind.REJECTED, "run")
+    store.split(claim, job_set.record, backend=ALIAS, error=refusal)
+
+    shown = cli.json("show", "flips", "--json")
+
+    assert shown["chunks"] == 3
+    spans = [(chunk["first_circuit"], chunk["last_circuit"]) for chunk in shown["chunk_list"]]
+    assert spans == [(0, 1), (2, 3), (4, 7)]
+    assert "split" not in cli("show", "flips").stdout
 
 
 def test_a_set_is_found_by_id_part_of_id_and_name(cli: Cli, manager: JobManager) -> None:
