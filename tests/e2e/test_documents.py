@@ -11,11 +11,12 @@ from jobset_client import LocalCluster
 ROOT = Path(__file__).parents[2]
 
 
-def run(code: str, cluster: LocalCluster) -> str:
+def run(code: str, cluster: LocalCluster, folder: Path | None = None) -> str:
     """Run a program as a user would, and return what it printed."""
     answer = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "JOBSET_URL": cluster.url},
+        cwd=folder,
         check=False,
         capture_output=True,
         text=True,
@@ -25,18 +26,21 @@ def run(code: str, cluster: LocalCluster) -> str:
     return answer.stdout
 
 
-def test_readme_runs(cluster: LocalCluster) -> None:
+def test_readme_runs(cluster: LocalCluster, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
 
-    printed = run("\n".join(blocks), cluster)
+    printed = run("\n".join(blocks), cluster, tmp_path)
 
-    counts, *_, statuses = printed.splitlines()
+    counts, *lines = printed.splitlines()
+    [statuses] = [line for line in lines if line.startswith("[<JobStatus")]
     assert set(re.findall(r"'(\w+)'", counts)) == {"0" * 17, "1" * 17}
     assert sum(map(int, re.findall(r": (\d+)", counts))) == 1024
     assert "Job set name: ghz" in printed
     assert statuses.count("JobStatus.DONE") == 4
+    assert "Plan for backend 'aer':" in printed
+    assert (tmp_path / "ghz.jobset").exists()
 
 
 def test_example_shows_that_split_equals_unsplit(cluster: LocalCluster) -> None:
