@@ -34,7 +34,10 @@ class AnnouncedBackends:
         spec = specs.get(alias) if isinstance(alias, str) else None
         if spec is not None:
             return spec
-        shown = repr(alias) if isinstance(alias, str) else f"a {type(backend).__name__}"
+        if backend is None:
+            shown = "was given"
+        else:
+            shown = repr(alias) if isinstance(alias, str) else f"for a {type(backend).__name__}"
         if not specs:
             raise BackendNotFoundError(
                 f"no backend {shown}: no worker has announced any yet; start one with "

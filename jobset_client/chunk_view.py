@@ -87,6 +87,11 @@ class ChunkView:
         """Ask the store again next time."""
         self._final = None
 
+    def forget_failure(self) -> None:
+        """Ask the store again next time, unless the chunk is done: any other may be tried again."""
+        if self._final is not None and self._final.status is not ChunkStatus.DONE:
+            self._final = None
+
     def payload(self) -> bytes:
         """Return the chunk's encoded circuits.
 

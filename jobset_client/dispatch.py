@@ -19,16 +19,17 @@ from jobset_client.submission import Sender
 from jobset_client.workload import Workload
 from jobset_protocol.codecs.document import encode_document
 from jobset_protocol.errors import ConfigurationError, InvalidExperimentsError, JobSetError
-from jobset_protocol.messages import MAX_CHUNKS, SetRecord
-from jobset_protocol.store.base import SetStore
+from jobset_protocol.messages import MAX_CHUNKS, ErrorRecord, SetRecord
+from jobset_protocol.store.base import SetStore, Store
 
 BATCH_SECONDS = 0.01
 MOST_BATCH_CHUNKS = 512
 MOST_BATCH_BYTES = 1_000_000
+_GIVEN_UP = ErrorRecord("ClientGaveUp", "the client gave up before it had sent these circuits")
 _log = logging.getLogger(__name__)
 
 
-def dispatch(store: SetStore, sender: Sender, job_set: SetRecord, work: Workload) -> Sequence[str]:
+def dispatch(store: Store, sender: Sender, job_set: SetRecord, work: Workload) -> Sequence[str]:
     """Store a new set and enqueue its chunks.
 
     Args:
@@ -44,7 +45,7 @@ def dispatch(store: SetStore, sender: Sender, job_set: SetRecord, work: Workload
         InvalidExperimentsError: There is no circuit, or one cannot be encoded.
         PayloadTooLargeError: A chunk is too large.
         VersionMismatchError: The workers are too old.
-        InvalidStateError: The set was deleted, or given up, while it was sent.
+        InvalidStateError: The set was cancelled, deleted, or given up, while it was sent.
         StoreUnavailableError: Store or broker do not answer.
     """
     if work.names is None:
@@ -57,7 +58,7 @@ def dispatch(store: SetStore, sender: Sender, job_set: SetRecord, work: Workload
 
 
 def dispatch_planned(
-    store: SetStore,
+    store: Store,
     sender: Sender,
     job_set: SetRecord,
     chunks: Iterable[EncodedChunk],
@@ -80,7 +81,7 @@ def dispatch_planned(
 
 
 def dispatch_open(
-    store: SetStore, sender: Sender, job_set: SetRecord, chunks: Iterable[EncodedChunk]
+    store: Store, sender: Sender, job_set: SetRecord, chunks: Iterable[EncodedChunk]
 ) -> list[str]:
     """Store and enqueue a set chunk by chunk, of any sizes, as far as they come; then seal it.
 
@@ -150,11 +151,12 @@ def _names(batch: Sequence[EncodedChunk]) -> list[str]:
     return [name for chunk in batch for name in chunk.names]
 
 
-def _withdraw(store: SetStore, job_set: SetRecord) -> None:
+def _withdraw(store: Store, job_set: SetRecord) -> None:
     try:
         store.cancel_set(job_set.set_id)
         if not job_set.sealed:
-            store.seal_set(job_set.set_id)
+            # Sealed, it would pass for whole, and for a success if its chunks are done by now.
+            store.fail_unsent(job_set.set_id, _GIVEN_UP, idle_seconds=0)
     except JobSetError as error:
         _log.warning(
             "job set %r (%s) was sent in part and could not be cancelled (%s): what was sent runs; "

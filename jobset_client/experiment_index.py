@@ -62,7 +62,11 @@ class ExperimentIndex:
                 "an experiment is an index, a circuit's name or a circuit, not a "
                 f"{type(experiment).__name__}"
             )
-        return self._resolve_position(operator.index(experiment))
+        try:
+            position = operator.index(experiment)
+        except TypeError as error:
+            raise CircuitNotFoundError(f"an experiment is one index: {error}") from error
+        return self._resolve_position(position)
 
     def _resolve_position(self, position: int) -> int:
         if not -self._count <= position < self._count:

@@ -146,6 +146,8 @@ class JobManager(Catalogue):
             BackendNotFoundError: No worker has announced the backend.
             PayloadTooLargeError: A circuit is too large; names it.
             VersionMismatchError: A plan is newer than the workers are now.
+            InvalidStateError: The set was cancelled or deleted while a generator's circuits
+                were sent.
             StoreUnavailableError: Store or broker do not answer; nothing of the set goes on.
         """
         validation.share_level(job_share_level)

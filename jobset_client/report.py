@@ -121,7 +121,7 @@ def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
 
 
 def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | None:
-    """Name the chunks that failed, the kind of failure and why; ``None`` when none did."""
+    """Name the chunks that failed, the kind of failure and why; ``None`` when all is there."""
     lines: list[str] = []
     for chunk in chunks:
         error = failure(chunk)
@@ -132,6 +132,11 @@ def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | Non
         which = f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}"
         lines.append(f"{which}, {job}, {error.kind}:")
         lines += [f"  {line}" for line in error.message.split("\n")]
+    if job_set.abandoned:
+        lines.append(
+            f"Experiments from {job_set.circuit_count} on were never sent: the client ended, or "
+            "gave up, while it was sending"
+        )
     return _text(lines) or None
 
 

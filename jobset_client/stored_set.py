@@ -41,6 +41,7 @@ class StoredSet:
         self.results = ResultCache(store, record.set_id)
         self._managed_jobs: dict[int, ManagedJob] = {}
         self._settled: dict[int, ChunkStatus] | None = None
+        self._newest_event = ""
         self._names = names
         self.take_over(record)
 
@@ -85,12 +86,24 @@ class StoredSet:
 
     def chunk_records(self) -> list[ChunkRecord]:
         """Return what the store knows of every chunk, in the order of the circuits."""
+        # Before the chunks: what happens between the two reads is then read again next time.
+        newest = self.store.last_event_id(self.set_id)
+        if newest != self._newest_event:
+            self._forget_failures()
+            self._newest_event = newest
         views = [managed_job.view for managed_job in self.managed_jobs()]
         known = {view.key: view.record for view in views if view.is_final}
         open_views = {view.key: view for view in views if view.key not in known}
         for record in self.store.chunks(open_views):
             known[record.key] = open_views[record.key].remember(record)
         return [known[view.key] for view in views]
+
+    def _forget_failures(self) -> None:
+        """Drop what another process may have changed by trying chunks again."""
+        if self._settled is not None and self.statuses() != self._settled:
+            self.forget()
+        for managed_job in self._managed_jobs.values():
+            managed_job.view.forget_failure()
 
     def statuses(
         self, read: Callable[[str], list[ChunkStatus]] | None = None
@@ -131,11 +144,12 @@ class StoredSet:
         statuses = self.statuses(lambda set_id: patience.call(self.store.statuses, set_id))
         ended = [status for status in statuses.values() if status in FINAL]
         if (len(ended) < len(statuses) or not self.record.sealed) and not partial:
+            growing = "" if self.record.sealed else ", and its client is still sending circuits"
             raise JobSetTimeoutError(
                 f"after {deadline.timeout_seconds} s, {ended.count(ChunkStatus.DONE)} of "
                 f"{len(statuses)} chunks of job set {self.record.name!r} ({self.set_id}) are done "
-                f"and {len(statuses) - len(ended)} are not final; the set goes on: call again "
-                "later, or results(partial=True) for what is there"
+                f"and {len(statuses) - len(ended)} are not final{growing}; the set goes on: call "
+                "again later, or results(partial=True) for what is there"
             )
         return statuses
 

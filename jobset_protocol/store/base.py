@@ -127,7 +127,7 @@ class SetStore(Protocol):
             The index that the first one got: a higher one when chunks were halved meanwhile.
 
         Raises:
-            InvalidStateError: The set is sealed, given up, or gone.
+            InvalidStateError: The set is sealed, given up, cancelled, or gone.
         """
         ...
 

@@ -236,6 +236,10 @@ def entries_of(record: SetRecord) -> list[Command]:
 
 def settle(scripts: Scripts, set_id: str) -> None:
     """Take a set off the live list, unless it has chunks that are not final (again)."""
+    # Before anything is dropped: a caller that dies in between must not hide a live set.
+    [left] = scripts.run([("HGET", keys.job_set(set_id, "counts"), "left")])
+    if left is not None and int(left) > 0:
+        return
     _, left = scripts.run(
         [("ZREM", keys.LIVE_SETS, set_id), ("HGET", keys.job_set(set_id, "counts"), "left")]
     )

@@ -1,5 +1,6 @@
 """The client's side of the store: sets, payloads, statuses, results, events."""
 
+import hashlib
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,10 @@ from jobset_protocol.store.server import translated
 
 _LONGEST_BLOCK_SECONDS = 2.0
 _EVENTS_PER_READ = 5000
+_TAKES_NO_MORE = {
+    b"closed": ("it was deleted, or this client was silent for so long that it was given up"),
+    b"cancelled": "it was cancelled while they were sent",
+}
 _STATUS_BY_BYTE = {ord(status.code): status for status in ChunkStatus}
 
 
@@ -80,7 +85,7 @@ class RedisSets(RedisCatalogue):
             keys.job_set(set_id, "ranges"),
             keys.job_set(set_id, "names"),
         ]
-        token = uuid.uuid4().hex
+        token = _token_of(first_index, payloads)
         # A file keeps its name, even if its chunk gets another index.
         blobs = [
             self.blobs.externalise(payload, ChunkKey(set_id, index), "payload")
@@ -92,11 +97,10 @@ class RedisSets(RedisCatalogue):
                 stored += [keys.chunk(set_id, index, "payload"), payload]
             grow = ("SCRIPT", "grow", script_keys, [first_index, token, names, *sizes])
             _, reply = self.scripts.run([("MSET", *stored), grow])
-            if reply == b"closed":
+            if reply in _TAKES_NO_MORE:
                 self._drop_payloads(set_id, first_index, len(payloads))
                 raise InvalidStateError(
-                    f"job set {set_id} takes no more circuits: it was deleted, or this client was "
-                    "silent for so long that it was given up"
+                    f"job set {set_id} takes no more circuits: {_TAKES_NO_MORE[reply]}"
                 )
             if int(reply) == first_index:
                 return first_index
@@ -258,6 +262,14 @@ def required_payload(key: ChunkKey, payload: Any) -> bytes:
     if payload is None:
         raise StoreLostError(f"the circuits of chunk {key} are gone from the store")
     return bytes(payload)
+
+
+def _token_of(first_index: int, payloads: Sequence[bytes]) -> str:
+    """Name what a client appends, so that the same is not appended twice."""
+    digest = hashlib.sha256(str(first_index).encode())
+    for payload in payloads:
+        digest.update(hashlib.sha256(payload).digest())
+    return digest.hexdigest()
 
 
 def _event(event_id: bytes, fields: dict[bytes, bytes]) -> Event:

@@ -102,6 +102,15 @@ class GrowthContract(StoreSuite):
         with pytest.raises(StoreLostError):
             store.payload(ChunkKey(growing.set_id, 1))
 
+    def test_a_cancelled_set_grows_no_more(self, store: Store, growing: SetRecord) -> None:
+        self.grow(store, growing, 0, [4])
+        store.cancel_set(growing.set_id)
+        with pytest.raises(InvalidStateError, match="was cancelled"):
+            self.grow(store, growing, 1, [1])
+        assert store.counts(growing.set_id) == {CANCELLED: 1, UNSENT: 1}
+        with pytest.raises(StoreLostError):
+            store.payload(ChunkKey(growing.set_id, 1))
+
     def test_growing_with_a_lost_reply_adds_nothing_twice(
         self, store: RedisStore, growing: SetRecord, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -110,6 +119,21 @@ class GrowthContract(StoreSuite):
         assert store.counts(growing.set_id) == {QUEUED: 2, UNSENT: 1}
         assert store.set_record(growing.set_id).circuit_count == 8
         assert store.names(growing.set_id) == [b"n"]
+
+    def test_growing_again_after_a_lost_answer_keeps_the_circuits(
+        self, store: Store, growing: SetRecord
+    ) -> None:
+        # Given chunks that went behind the parts of another one, and a client that never heard
+        self.grow(store, growing, 0, [4])
+        self.split(store, growing, 0)
+        assert self.grow(store, growing, 1, [3, 2]) == 3
+        # When it sends them again, also after the set was sealed
+        assert self.grow(store, growing, 1, [3, 2]) == 3
+        store.seal_set(growing.set_id)
+        assert self.grow(store, growing, 1, [3, 2]) == 3
+        # Then they are there once, with their payloads
+        assert store.set_record(growing.set_id).circuit_count == 9
+        assert store.payload(ChunkKey(growing.set_id, 3)) == b"1+0"
 
     def test_growing_goes_on_behind_the_parts_of_a_split_chunk(
         self, store: Store, growing: SetRecord

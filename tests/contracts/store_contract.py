@@ -3,6 +3,8 @@
 import itertools
 import threading
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from jobset_protocol.messages import (
 )
 from jobset_protocol.statuses import FINAL, TRANSITIONS, ChunkStatus
 from jobset_protocol.store import RedisStore, Store
-from tests.contracts.store_suite import ERROR, LEASE, StoreSuite
+from tests.contracts.store_suite import ERROR, LEASE, StoreSuite, send_twice
 
 LAPSED = -1.0
 
@@ -130,6 +132,32 @@ class StoreContract(StoreSuite):
             store.requeue(old, backend=job_set.backend, counter="")
         assert store.results([old.key]) == [None]
         assert store.intend(new)
+
+    def test_a_reference_after_a_doubt_is_recorded_though_its_reply_is_lost(
+        self, store: RedisStore, job_set: SetRecord, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # A refusal would make the worker cancel the job that was just recorded.
+        claim = self.claim(store, job_set)
+        store.intend(claim)
+        store.doubt(claim, backend=job_set.backend)
+        send_twice(store, monkeypatch)
+        store.submitted(claim, JobReference("job"), backend=job_set.backend, poll_after_seconds=0)
+        assert self.chunk(store, claim).reference == JobReference("job")
+
+    def test_settling_that_is_cut_short_hides_no_live_set(
+        self, store: RedisStore, job_set: SetRecord, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = store.scripts.run
+
+        def die_after_one(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+            run(commands[:1])
+            raise InterruptedError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store.scripts, "run", die_after_one)
+            with pytest.raises(InterruptedError):
+                store.settle_set(job_set.set_id)
+        assert job_set.set_id in store.live_sets()
 
     def test_a_requeued_chunk_refuses_its_last_holder(
         self, store: Store, job_set: SetRecord

@@ -1,13 +1,17 @@
 -- Append QUEUED chunks, whose payloads were just stored, to a set that is open.
 -- KEYS: (any), statuses, counts, events, set, ranges, names.
--- ARGV: index that the first one shall have, token of this call, names blob, circuits of each chunk...
--- Returns that index, another one to try again with, or 'closed'.
+-- ARGV: index that the first one shall have, token of these chunks, names blob, circuits of each chunk...
+-- Returns that index, another one to try again with, 'closed', or 'cancelled'.  A repeated
+-- call is sent to where the chunks are.
 local first, token = tonumber(ARGV[1]), ARGV[2]
 if redis.call('HGET', set, 'grown_token') == token then
-  return first
+  return tonumber(redis.call('HGET', set, 'grown_first'))
 end
 if redis.call('HEXISTS', set, 'open') == 0 then
   return 'closed'
+end
+if redis.call('HEXISTS', set, 'cancelled') == 1 then
+  return 'cancelled'
 end
 local next_index = redis.call('STRLEN', statuses)
 if next_index ~= first then
@@ -23,7 +27,7 @@ end
 redis.call('APPEND', KEYS[6], table.concat(ranges))
 redis.call('RPUSH', KEYS[7], ARGV[3])
 redis.call('APPEND', statuses, string.rep('Q', added))
-redis.call('HSET', set, 'circuits', start, 'touched_at', now(), 'grown_token', token)
+redis.call('HSET', set, 'circuits', start, 'touched_at', now(), 'grown_token', token, 'grown_first', first)
 redis.call('HINCRBY', counts, 'Q', added)
 announce(first, 'Q', redis.call('HINCRBY', counts, 'left', added))
 return first

@@ -2,8 +2,8 @@
 local index, fence, reference = unpack(ARGV)
 local current = status_at(index)
 -- A doubt raised the fence, but nobody submits again while it lasts: the call that raised it may
--- still return with the reference.
-local doubted = current == '?' and redis.call('HGET', chunk, 'doubted_fence') == fence
+-- still return with the reference, and repeat itself should its own reply be lost.
+local doubted = is_one_of(current, '?SRO' .. FINAL) and redis.call('HGET', chunk, 'doubted_fence') == fence
 if is_stale(fence) and not doubted then
   return 'stale'
 end

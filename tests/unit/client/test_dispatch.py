@@ -11,7 +11,9 @@ from jobset_protocol.codecs.qpy import encode_circuits
 from jobset_protocol.errors import (
     ConfigurationError,
     InvalidExperimentsError,
+    InvalidStateError,
     PayloadTooLargeError,
+    ResultNotAvailableError,
     StoreUnavailableError,
     VersionMismatchError,
 )
@@ -258,3 +260,50 @@ def test_lists_keep_their_boundaries(store: Store, manager: JobManager, sender: 
     assert dispatch.dispatch_open(store, sender, record, chunks) == [f"c{i}" for i in range(6)]
     job_set = manager.retrieve_job_set(record.set_id)
     assert [circuits for _, circuits in job_set.layout] == [range(1), range(1, 4), range(4, 6)]
+
+
+def test_a_generator_that_raises_leaves_no_success(manager: JobManager, store: Store) -> None:
+    """Not even when everything that came before is done by then."""
+
+    def source() -> Iterator[QuantumCircuit]:
+        yield from circuits(2)
+        yield circuits(3)[2]
+        [record] = store.find_sets()
+        worker = FakeWorker(store, manager.retrieve_job_set(record.set_id))
+        for index, _ in enumerate(store.statuses(record.set_id)):
+            worker.run(index)
+        raise OSError("the file of circuits ends here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+        with pytest.raises(OSError, match="ends here"):
+            manager.run(source(), ALIAS, max_experiments_per_job=1)
+    [job_set] = manager.job_sets()
+    job_set.retrieve_jobs(manager, refresh=True)
+    assert ChunkStatus.DONE in job_set.chunk_statuses()
+    results = job_set.results(timeout=5)
+    assert not results.success
+    with pytest.raises(ResultNotAvailableError):
+        results.combine_results()
+    assert "were never sent" in (job_set.error_messages(timeout=0) or "")
+
+
+def test_a_set_that_is_cancelled_takes_no_more_circuits(
+    manager: JobManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator may never end: cancelling ends the call that consumes it."""
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+
+    def source() -> Iterator[QuantumCircuit]:
+        for number in range(1000):
+            if number == 10:
+                [job_set] = manager.job_sets()
+                job_set.cancel()
+            yield circuits(1)[0]
+
+    with pytest.raises(InvalidStateError, match="it was cancelled"):
+        manager.run(source(), ALIAS, max_experiments_per_job=1)
+    [record] = store.find_sets()
+    assert record.sealed
+    assert record.circuit_count < 20
+    assert set(store.statuses(record.set_id)) == {ChunkStatus.CANCELLED}

@@ -27,7 +27,9 @@ def test_finds_a_circuit_by_itself(index: ExperimentIndex) -> None:
     assert index.resolve(QuantumCircuit(1, name="c")) == 2
 
 
-@pytest.mark.parametrize("experiment", [4, -5, np.int64(4), "d", "", 1.0, True, None, ["a"]])
+@pytest.mark.parametrize(
+    "experiment", [4, -5, np.int64(4), np.array([1, 2]), "d", "", 1.0, True, None, ["a"]]
+)
 def test_refuses_what_is_not_there(index: ExperimentIndex, experiment: Experiment) -> None:
     with pytest.raises(CircuitNotFoundError):
         index.resolve(experiment)

@@ -179,3 +179,33 @@ def test_halves_of_a_refused_chunk_are_tried_again(
     [again] = job_set.retry()
     assert (again.record.key, again.start_index, again.end_index) == (halves[0], 2, 2)
     assert [circuit.name for circuit in again.circuits()] == ["c2"]
+
+
+def test_reports_follow_what_another_process_tried_again(
+    manager: JobManager, worker: FakeWorker, job_set: ManagedJobSet
+) -> None:
+    """Totals and details come from two reads: they must not contradict each other."""
+    end(worker)
+    job_set.results(timeout=5)
+    assert "Failed jobs: 2" in job_set.report()
+    other = JobManager.over(worker.store, ListSender(), owner="bob")
+    other.retrieve_job_set(job_set.job_set_id()).retry(include_cancelled=True)
+    for index in (1, 2, 3):
+        worker.run(index)
+    report = job_set.report()
+    assert "Successful jobs: 5" in report
+    assert "trouble" not in report
+    assert job_set.error_messages() is None
+    assert None not in job_set.jobs()
+    assert job_set.results(timeout=5).success
+
+
+def test_a_second_failure_elsewhere_is_told(worker: FakeWorker, job_set: ManagedJobSet) -> None:
+    end(worker)
+    assert "fatal trouble" in (job_set.error_messages() or "")
+    other = JobManager.over(worker.store, ListSender(), owner="bob")
+    other.retrieve_job_set(job_set.job_set_id()).retry(kinds=["fatal"])
+    fail(worker, 1, FailureKind.REJECTED)
+    messages = job_set.error_messages() or ""
+    assert "rejected trouble" in messages
+    assert "fatal trouble" not in messages

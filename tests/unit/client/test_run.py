@@ -83,6 +83,11 @@ def test_an_unknown_backend_lists_the_known(manager: JobManager, unknown: object
         manager.run(circuits(1), unknown)
 
 
+def test_a_run_without_a_backend_says_so(manager: JobManager) -> None:
+    with pytest.raises(BackendNotFoundError, match=r"no backend was given; .*announced: sim"):
+        manager.run(circuits(1))
+
+
 def test_a_simulator_object_is_pointed_to_the_alias(manager: JobManager, store: Store) -> None:
     simulator = Named("aer_simulator")
     with pytest.raises(BackendNotFoundError) as caught:
