@@ -6,7 +6,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit check format bench clean
+.PHONY: help install demo test unit faults check format bench clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ unit: $(READY) ## Run the unit tests and the docstrings' examples
 	@echo "== unit =="
 	@$(PYTEST) -q -n 2 --dist worksteal --durations=5 --doctest-modules \
 	  tests/unit jobset_protocol jobset_client worker jobset_bench
+
+faults: $(READY) ## Kill, cut and freeze at full size: one line a fault
+	@JOBSET_FAULTS=full $(PYTEST) -p no:xdist --durations=0 --durations-min=10 tests/faults
 
 check: $(READY) ## Lint, types, architecture, compose file: what CI asks
 	$(BIN)/ruff check .

@@ -58,3 +58,13 @@ def hurt(tmp_path: Path) -> Iterator[HurtCluster]:
         JobManager(cluster.url) as manager,
     ):
         yield HurtCluster(cluster, manager)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Imported late: the rows need this module's cluster.
+    from tests.faults.rows import HEADING, finished_rows
+
+    if finished_rows:
+        terminalreporter.section("faults")
+        for line in (HEADING, *finished_rows):
+            terminalreporter.write_line(line)
