@@ -17,7 +17,9 @@ from jobset_protocol.store.records import text
 from jobset_protocol.store.server import translated
 
 _PAGE = 1000
-"""Chunks deleted in one round trip; more than a client stores in one batch."""
+"""Chunks deleted in one round trip."""
+_UNCOUNTED = 512
+"""Chunks that a client may store in one batch, and that do not count if it is stopped then."""
 _AGAIN_SECONDS = 60.0
 _CHUNK_PARTS = (None, "payload", "result", "history")
 _SET_PARTS = ("statuses", "counts", "names", "events", "parts", "ranges")
@@ -90,9 +92,10 @@ class RedisDeletion(RedisCatalogue):
         )
         if not fields:
             return
-        # A page more: a client that was stopped may have stored chunks that never counted.
-        for first in range(0, chunks + _PAGE, _PAGE):
-            self._delete_chunks(set_id, text(fields[b"backend"]), range(first, first + _PAGE))
+        indices = range(chunks + _UNCOUNTED)
+        for first in range(0, len(indices), _PAGE):
+            page = indices[first : first + _PAGE]
+            self._delete_chunks(set_id, text(fields[b"backend"]), page)
         self.scripts.run([("UNLINK", *(keys.job_set(set_id, part) for part in _SET_PARTS))])
         commands: list[tuple[Any, ...]] = [
             ("ZREM", keys.sets_by_tag(text(tag)), set_id) for tag in tags

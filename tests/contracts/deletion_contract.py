@@ -75,7 +75,7 @@ class DeletionContract(StoreSuite):
     ) -> None:
         """Whoever deletes may die at any moment; a second call or the sweep goes on."""
         run = store.scripts.run
-        for dies_at in range(1, 7):
+        for dies_at in range(1, 6):
             for again in (
                 store.delete_set,
                 lambda _: store.delete_expired(),
