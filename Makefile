@@ -30,13 +30,13 @@ demo: $(READY) ## Run 1,000 circuits in 20 chunks through two worker processes
 	@$(BIN)/jobset demo
 
 test: unit ## Run all tests: units first, then whole systems and faults
-	@echo "== integration, end to end, faults =="
-	@$(PYTEST) --durations=10 tests/integration tests/e2e tests/faults
+	@echo "== docstrings, integration, end to end, faults =="
+	@$(PYTEST) --durations=10 --doctest-modules \
+	  jobset_protocol jobset_client worker jobset_bench tests/integration tests/e2e tests/faults
 
-unit: $(READY) ## Run the unit tests and the docstrings' examples
+unit: $(READY) ## Run the unit tests
 	@echo "== unit =="
-	@$(PYTEST) -q -n 2 --dist worksteal --durations=5 --doctest-modules \
-	  tests/unit jobset_protocol jobset_client worker jobset_bench
+	@$(PYTEST) -q -n 2 --dist worksteal --durations=5 tests/unit
 
 faults: $(READY) ## Kill, cut and freeze at full size: one line a fault
 	@JOBSET_FAULTS=full $(PYTEST) -p no:xdist --durations=0 --durations-min=10 tests/faults

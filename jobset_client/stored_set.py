@@ -16,6 +16,9 @@ from jobset_protocol.messages import ChunkRecord, SetRecord
 from jobset_protocol.statuses import FINAL, ChunkStatus
 from jobset_protocol.store.base import SetStore
 
+_MOST_READS = 20
+"""Statuses and description are read apart: until they speak of the same chunks."""
+
 
 class StoredSet:
     """Reads a set: what cannot change any more is read once.
@@ -113,9 +116,13 @@ class StoredSet:
         Args:
             read: Reads them from the store; :meth:`SetStore.statuses` by default.
         """
-        statuses = (read or self.store.statuses)(self.set_id)
-        if not self.record.sealed or len(statuses) != self.record.chunk_count:
-            self.read_again()
+        for _ in range(_MOST_READS):
+            statuses = (read or self.store.statuses)(self.set_id)
+            if self.record.sealed and len(statuses) == self.record.chunk_count:
+                break
+            # A chunk that is halved between the two reads must not be missing, as if it had ended.
+            if len(statuses) == self.read_again().chunk_count:
+                break
         return {index: statuses[index] for index in self.layout.indices if index < len(statuses)}
 
     def settled_statuses(self, deadline: Deadline, *, partial: bool) -> dict[int, ChunkStatus]:

@@ -19,6 +19,7 @@ from jobset_protocol.errors import (
     JobSetNotFoundError,
     ProviderError,
     StaleFenceError,
+    StoreError,
     StoreLostError,
 )
 from jobset_protocol.messages import (
@@ -135,13 +136,22 @@ class Step:
         adapter = self._backend.adapter
         [record] = self._store.chunks([self._claim.key])
         assert isinstance(adapter, RemoteProvider)
+        try:
+            return self._fetch(adapter, record)
+        except (StaleFenceError, StoreLostError):
+            raise
+        except StoreError as error:
+            # Its files are out of reach, which is no crash: those are counted, and few.
+            return self._reopen_or_fail(record, error, kind=FailureKind.TRANSIENT)
+
+    def _fetch(self, adapter: RemoteProvider, record: ChunkRecord) -> Outcome:
         assert record.reference is not None
         source = self._job_set.source_of(self._claim.key.index)
         payload = self._payload(self._store.payload(ChunkKey(self._claim.key.set_id, source)))
         try:
             result = adapter.result(record.reference, payload)
         except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
-            return self._reopen_or_fail(record, error)
+            return self._reopen_or_fail(record, error, kind=adapter.classify(error))
         return self._store_result(result)
 
     def _payload(self, blob: bytes) -> Payload:
@@ -190,12 +200,13 @@ class Step:
         """Cancel a job that came too late, if the chunk has another one or is over.
 
         A chunk without a job is left alone: its next claim finds this one by its tag, and must
-        not find it cancelled.  Of a set that was deleted, nobody needs a job.
+        not find it cancelled; unless a new attempt began, which has another tag.  Of a set that
+        was deleted, nobody needs a job.
         """
         with contextlib.suppress(JobSetNotFoundError):
             [record] = self._store.chunks([self._claim.key])
-            is_needed = record.reference is None and not record.status.is_final
-            if is_needed or record.reference == reference:
+            is_looked_for = record.attempt == self._claim.attempt and not record.status.is_final
+            if (is_looked_for and record.reference is None) or record.reference == reference:
                 return
         _log.error(
             "chunk %s: job %s came after its claim had ended; cancelling it",
@@ -253,8 +264,9 @@ class Step:
         self._wake([*halves, *self._backend.release_slot(self._store, claim.key)])
         return Outcome(ChunkStatus.SPLIT, f"refused, now {halves[0]} and {halves[1]}")
 
-    def _reopen_or_fail(self, chunk: ChunkRecord, error: Exception) -> Outcome:
-        kind = self._backend.adapter.classify(error)
+    def _reopen_or_fail(
+        self, chunk: ChunkRecord, error: Exception, *, kind: FailureKind
+    ) -> Outcome:
         record = ErrorRecord.of(error, kind=kind, where="collect")
         tries = chunk.tries.get("collect", 0) + 1
         # Whatever the kind, the job has run and is paid for: its result is worth some attempts.

@@ -21,6 +21,8 @@ from jobset_protocol.errors import CodecError
 
 MAX_NOISE_BYTES = 256 << 20
 """Most unpacked bytes; 60 qubits with all their couplings take some 15 MB."""
+MAX_ERROR_QUBITS = 100
+"""A few bytes can name any width, and a reader makes each qubit of each of an error's circuits."""
 
 
 class NoiseInstruction(NamedTuple):
@@ -153,6 +155,11 @@ def _gate_error(operation: str, qubits: list[int] | None, error: Any) -> GateErr
         (float(probability), _instructions(circuit))
         for probability, circuit in zip(error.probabilities, error.circuits, strict=True)
     ]
+    if error.num_qubits > MAX_ERROR_QUBITS:
+        raise CodecError(
+            f"its error of {operation!r} is one on {error.num_qubits} qubits, and "
+            f"{MAX_ERROR_QUBITS} is the most"
+        )
     return GateError(operation, qubits, error.num_qubits, terms)
 
 
@@ -192,6 +199,8 @@ def _lists(value: Any) -> Any:
 def _read_gate_error(
     operation: str, qubits: list[int] | None, width: int, terms: list[Any]
 ) -> GateError:
+    if not 1 <= width <= MAX_ERROR_QUBITS:
+        raise ValueError(f"an error on {width} qubits, and the limit is {MAX_ERROR_QUBITS}")
     return GateError(
         operation,
         qubits,

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
 
 from jobset_protocol import keys
 from jobset_protocol.messages import BackendSpec, ChunkKey, ErrorRecord, WorkerRecord
@@ -13,6 +13,8 @@ from jobset_protocol.store.records import encode_error, text
 from jobset_protocol.store.server import RedisServer, translated
 
 MESSAGES_KEPT_ASIDE = 1000
+
+RecordT = TypeVar("RecordT", BackendSpec, WorkerRecord)
 
 
 class RedisBackends(RedisServer):
@@ -143,13 +145,13 @@ class RedisBackends(RedisServer):
         gone = [worker_id for worker_id, record in zip(ids, found, strict=True) if not record]
         if gone:
             self.client.zrem(keys.WORKERS, *gone)
-        return [WorkerRecord(**json.loads(record)) for record in found if record]
+        return [_read(WorkerRecord, record) for record in found if record]
 
     @translated
     def backends(self) -> dict[str, BackendSpec]:
         """See :meth:`BackendStore.backends`."""
         specs = {
-            text(alias): BackendSpec(**json.loads(spec))
+            text(alias): _read(BackendSpec, spec)
             for alias, spec in self.client.hgetall(keys.BACKENDS).items()
         }
         workers = self.workers()
@@ -162,6 +164,13 @@ class RedisBackends(RedisServer):
             if readers:
                 specs[alias] = replace(spec, qpy_version=min(readers))
         return specs
+
+
+def _read(record: type[RecordT], announced: bytes) -> RecordT:
+    """Read what a worker announced, whatever a newer one says beyond it."""
+    known = {field.name for field in fields(record)}
+    document = json.loads(announced)
+    return record(**{name: value for name, value in document.items() if name in known})
 
 
 def _slots(backend: str) -> list[str]:

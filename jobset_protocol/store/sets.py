@@ -92,20 +92,20 @@ class RedisSets(RedisCatalogue):
             for index, payload in enumerate(payloads, first_index)
         ]
         while True:
-            stored: list[Any] = []
-            for index, payload in enumerate(blobs, first_index):
-                stored += [keys.chunk(set_id, index, "payload"), payload]
-            grow = ("SCRIPT", "grow", script_keys, [first_index, token, names, *sizes])
-            _, reply = self.scripts.run([("MSET", *stored), grow])
+            payload_keys = [
+                keys.chunk(set_id, index, "payload")
+                for index in range(first_index, first_index + len(blobs))
+            ]
+            reply = self.scripts.call(
+                "grow", [*script_keys, *payload_keys], [first_index, token, names, *sizes, *blobs]
+            )
             if reply in _TAKES_NO_MORE:
-                self._drop_payloads(set_id, first_index, len(payloads))
                 raise InvalidStateError(
                     f"job set {set_id} takes no more circuits: {_TAKES_NO_MORE[reply]}"
                 )
             if int(reply) == first_index:
                 return first_index
-            # Parts of a halved chunk took these numbers; they have no payloads of their own.
-            self._drop_payloads(set_id, first_index, len(payloads))
+            # Parts of a halved chunk took these numbers.
             first_index = int(reply)
 
     def _drop_payloads(self, set_id: str, first_index: int, number: int) -> None:

@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from jobset_protocol import keys
 from jobset_protocol.errors import InvalidStateError, StoreLostError
 from jobset_protocol.messages import ChunkKey, Claim, JobReference, Part, SetRecord
 from jobset_protocol.statuses import ChunkStatus
@@ -120,6 +122,29 @@ class GrowthContract(StoreSuite):
         assert store.set_record(growing.set_id).circuit_count == 8
         assert store.names(growing.set_id) == [b"n"]
 
+    def test_growing_never_shows_a_chunk_other_circuits(
+        self, store: RedisStore, growing: SetRecord, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given chunks that lie where a client, which never heard of it, would put others of them
+        self.grow(store, growing, 0, [4])
+        self.split(store, growing, 0)
+        assert self.grow(store, growing, 1, [1, 1, 1]) == 3
+        third = ChunkKey(growing.set_id, 3)
+        assert store.payload(third) == b"1+0"
+        # When it sends them again
+        shown = []
+        run = store.scripts.run
+
+        def watched(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+            replies = run(commands)
+            shown.append(store.client.get(keys.chunk(*third, "payload")))
+            return replies
+
+        monkeypatch.setattr(store.scripts, "run", watched)
+        assert self.grow(store, growing, 1, [1, 1, 1]) == 3
+        # Then a worker would have found the right ones at any moment
+        assert set(shown) == {b"1+0"}
+
     def test_growing_again_after_a_lost_answer_keeps_the_circuits(
         self, store: Store, growing: SetRecord
     ) -> None:
@@ -166,6 +191,17 @@ class GrowthContract(StoreSuite):
         assert self.unfinished(store, growing) == 0
         with pytest.raises(InvalidStateError):
             self.grow(store, growing, 1, [1])
+
+    def test_a_client_that_was_only_slow_may_still_seal(
+        self, store: Store, growing: SetRecord
+    ) -> None:
+        self.grow(store, growing, 0, [4])
+        self.end(store, growing, 0)
+        store.fail_unsent(growing.set_id, ERROR, idle_seconds=0)
+        store.seal_set(growing.set_id)
+        assert not store.set_record(growing.set_id).abandoned
+        assert store.counts(growing.set_id) == {DONE: 1}
+        assert self.unfinished(store, growing) == 0
 
     # -- halving
 

@@ -1,13 +1,16 @@
 """What every store must do: on fakeredis in ``unit``, on a real Valkey in ``integration``."""
 
 import itertools
+import json
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from jobset_protocol import keys
 from jobset_protocol.errors import JobSetNotFoundError, StaleFenceError, StoreLostError
 from jobset_protocol.messages import (
     BackendSpec,
@@ -438,6 +441,26 @@ class StoreContract(StoreSuite):
         assert (found.role, list(found.backends)) == ("worker", [alias])
         store.depart(f"{alias}-1")
         assert alias in store.backends()
+
+    def test_what_a_newer_worker_says_beyond_that_is_left_aside(
+        self, store: RedisStore, alias: str
+    ) -> None:
+        spec = BackendSpec(alias, "aer", local=True, qpy_version=17)
+        store.announce(WorkerRecord(alias, "worker", "h", 1, [alias]), [spec], ttl_seconds=60)
+        newer = json.dumps(asdict(spec) | {"colour": "blue"})
+        store.client.hset(keys.BACKENDS, alias, newer)
+        record = json.loads(store.client.get(keys.worker(alias)))
+        newer = json.dumps(record | {"colour": "blue"})
+        store.client.set(keys.worker(alias), newer, keepttl=True)
+        assert store.backends()[alias] == spec
+        assert [worker.worker_id for worker in store.workers()] == [alias]
+
+    def test_what_an_older_worker_does_not_say_has_its_default(
+        self, store: RedisStore, alias: str
+    ) -> None:
+        old = {"alias": alias, "provider": "aer", "local": True, "qpy_version": 13}
+        store.client.hset(keys.BACKENDS, alias, json.dumps(old))
+        assert store.backends()[alias] == BackendSpec(alias, "aer", local=True, qpy_version=13)
 
     def test_backends_are_read_at_the_same_cost_however_many(
         self, store: RedisStore, alias: str, monkeypatch: pytest.MonkeyPatch

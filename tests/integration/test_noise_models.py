@@ -25,12 +25,14 @@ from qiskit_aer.noise import (
 )
 
 from jobset_client import validation
-from jobset_protocol.codecs.document import encode_document
+from jobset_protocol.codecs import frame
+from jobset_protocol.codecs.document import encode_document, pack_document
 from jobset_protocol.codecs.noise_model import (
     decode_noise_model,
     encode_noise_model,
     is_noise_model,
 )
+from jobset_protocol.codecs.registry import CodecId
 from jobset_protocol.errors import CodecError, InvalidOptionsError, PayloadTooLargeError
 from tests.contracts.provider_contract import superpositions
 from tests.integration.as_a_set import as_a_set, unsplit
@@ -193,6 +195,21 @@ def test_a_reader_is_bounded() -> None:
 
     with pytest.raises(PayloadTooLargeError):
         decode_noise_model(blob, max_bytes=1000)
+
+
+@pytest.mark.parametrize("width", [0, -1, 101, 10**9, "x", None])
+def test_a_few_bytes_name_no_wide_error(width: object) -> None:
+    described = [[], [], [], [["x", None, width, [[1.0, []]]]], [], []]
+    blob = frame.pack(CodecId.NOISE_MODEL, 1, pack_document(described))
+    with pytest.raises(CodecError, match="damaged"):
+        decode_noise_model(blob)
+
+
+def test_an_error_that_no_reader_takes_is_not_written() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X" * 101, 1.0)]), "barrier", warnings=False)
+    with pytest.raises(CodecError, match="101 qubits"):
+        encode_noise_model(model)
 
 
 @pytest.mark.parametrize("blob", [b"", b"JS", encode_document([1, 2]), encode_document({})])

@@ -11,7 +11,7 @@ from jobset_protocol.errors import (
     JobSetTimeoutError,
     ResultNotAvailableError,
 )
-from jobset_protocol.messages import ErrorRecord
+from jobset_protocol.messages import Claim, ErrorRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.memory import MemoryStore
 from tests.unit.client.support import ALIAS, FakeWorker, ListSender, circuits, counts_of
@@ -209,3 +209,31 @@ def test_a_second_failure_elsewhere_is_told(worker: FakeWorker, job_set: Managed
     messages = job_set.error_messages() or ""
     assert "rejected trouble" in messages
     assert "fatal trouble" not in messages
+
+
+def test_a_chunk_that_is_halved_while_the_set_is_read_is_not_missing(
+    store: MemoryStore, job_set: ManagedJobSet, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a set of which one chunk was halved since it was read, and another one runs
+    for index in range(3):
+        worker.run(index)
+    halve(store, worker.claim(3)[0])
+    claim, _ = worker.claim(4)
+    read = store.statuses
+
+    def halved_after_the_read(set_id: str) -> list[ChunkStatus]:
+        found = read(set_id)
+        monkeypatch.setattr(store, "statuses", read)
+        halve(store, claim)
+        return found
+
+    # When that one is halved after its status was read, and before the description is
+    monkeypatch.setattr(store, "statuses", halved_after_the_read)
+    # Then its halves are there, and the set does not pass for one that has ended
+    assert job_set.chunk_statuses() == [DONE] * 3 + [QUEUED] * 4
+    assert sorted(job_set.layout.indices) == [0, 1, 2, 5, 6, 7, 8]
+
+
+def halve(store: MemoryStore, claim: Claim) -> None:
+    error = ErrorRecord("ProviderError", "no such gate", FailureKind.REJECTED, "run")
+    store.split(claim, store.set_record(claim.key.set_id), backend=ALIAS, error=error)

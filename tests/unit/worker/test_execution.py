@@ -1,11 +1,20 @@
 """The steps of a chunk: what each outcome of the provider leads to."""
 
+from unittest.mock import Mock
+
 import pytest
 
-from jobset_protocol.errors import BackendNotFoundError, FailureKind, MessageError, ProviderError
+from jobset_protocol.errors import (
+    BackendNotFoundError,
+    FailureKind,
+    MessageError,
+    ProviderError,
+    StoreUnavailableError,
+)
 from jobset_protocol.messages import ChunkKey, ChunkRecord
 from jobset_protocol.statuses import ChunkStatus
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
+from worker.rules import MAX_CRASHES
 from worker.steps import MAX_TRIES
 
 
@@ -134,6 +143,24 @@ def test_a_result_that_cannot_be_fetched_is_tried_again() -> None:
     assert bench.worker.collect_chunk(key).status is ChunkStatus.SUBMITTED
     provider.result_error = None
     assert bench.worker.collect_chunk(key).status is ChunkStatus.DONE
+
+
+def test_a_result_whose_file_cannot_be_written_is_fetched_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(SteeredRemote())
+    [key] = bench.add_set()
+    bench.worker.submit_chunk(key)
+    # Given files that are out of reach for longer than a chunk may lose workers
+    with monkeypatch.context() as away:
+        error = StoreUnavailableError("the disk is not mounted")
+        away.setattr(bench.store.blobs, "externalise", Mock(side_effect=error))
+        for _ in range(MAX_CRASHES + 1):
+            assert bench.worker.collect_chunk(key).status is ChunkStatus.SUBMITTED
+    # When they are back, then the paid result is still wanted
+    assert chunk(bench, key).error is not None
+    assert bench.worker.collect_chunk(key).status is ChunkStatus.DONE
+    assert chunk(bench, key).tries.get("crash", 0) == 0
 
 
 @pytest.mark.parametrize("adapter", [SteeredLocal(), SteeredRemote()])
@@ -277,6 +304,30 @@ def test_a_late_job_is_kept_for_a_chunk_that_has_none() -> None:
     assert bench.new_worker("w2").submit_chunk(key).status is ChunkStatus.SUBMITTED
     assert [chunk(bench, key).reference] == list(provider.tags)
     assert provider.cancelled == []
+
+
+def test_a_late_job_of_an_attempt_that_is_over_is_cancelled() -> None:
+    # Given a chunk that failed under another claim, and was tried again, while a job was submitted
+    provider = SteeredRemote()
+    bench = Bench(provider)
+    [key] = bench.add_set()
+
+    def sleep_while_it_is_tried_again() -> None:
+        provider.before_submit = lambda: None
+        bench.worker.hand_over(key)
+        bench.make_due()
+        taken = bench.store.claim(key, backend=ALIAS, owner="w2", lease_seconds=30)
+        assert taken
+        bench.store.finish(taken[0], ChunkStatus.FAILED, backend=ALIAS)
+        assert bench.store.retry(key.set_id, {key.index: key.index}) == [key.index]
+
+    provider.before_submit = sleep_while_it_is_tried_again
+    # When its reference comes
+    assert bench.worker.submit_chunk(key).status is None
+    # Then nobody looks for the tag of that attempt any more
+    assert provider.cancelled == list(provider.tags)
+    assert bench.worker.submit_chunk(key).status is ChunkStatus.SUBMITTED
+    assert list(provider.tags.values())[1].endswith("-2")
 
 
 def test_a_look_up_that_fails_leaves_the_doubt() -> None:
