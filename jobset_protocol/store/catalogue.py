@@ -21,7 +21,6 @@ from jobset_protocol.store.scripts import Scripts
 from jobset_protocol.store.server import RedisServer, translated
 
 _PAGE = 200
-_READS_PER_RECORD = 4
 Command = tuple[Any, ...]
 
 
@@ -85,20 +84,14 @@ class RedisCatalogue(RedisServer):
         return record
 
     def _records(self, set_ids: Sequence[str]) -> list[SetRecord | None]:
-        commands: list[Command] = []
-        for set_id in set_ids:
-            commands.append(("HGETALL", keys.job_set(set_id)))
-            commands.append(("SMEMBERS", keys.job_set(set_id, "tags")))
-            commands.append(("HGETALL", keys.job_set(set_id, "parts")))
-            commands.append(("GET", keys.job_set(set_id, "ranges")))
-        replies = self.scripts.run(commands)
+        parts = ("set", "tags", "parts", "ranges")
+        commands: list[Command] = [
+            ("SCRIPT", "read_set", [keys.job_set(set_id, part) for part in parts], [])
+            for set_id in set_ids
+        ]
         return [
-            set_record(set_id, *replies[first : first + _READS_PER_RECORD])
-            if replies[first] and b"deleted" not in replies[first]
-            else None
-            for set_id, first in zip(
-                set_ids, range(0, len(replies), _READS_PER_RECORD), strict=True
-            )
+            _record(set_id, *reply)
+            for set_id, reply in zip(set_ids, self.scripts.run(commands), strict=True)
         ]
 
     @translated
@@ -225,6 +218,19 @@ class RedisCatalogue(RedisServer):
         """See :meth:`SetStore.set_with_key`."""
         holder = self.client.get(keys.idempotency(owner, key))
         return self._records([text(holder)])[0] if holder else None
+
+
+def _record(
+    set_id: str, fields: list[bytes], tags: list[bytes], parts: list[bytes], ranges: bytes | None
+) -> SetRecord | None:
+    described = _mapping(fields)
+    if not described or b"deleted" in described:
+        return None
+    return set_record(set_id, described, tags, _mapping(parts), ranges)
+
+
+def _mapping(items: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def entries_of(record: SetRecord) -> list[Command]:

@@ -13,13 +13,14 @@ _WITHOUT_PRELUDE = frozenset(
         "drop_key",
         "lease_due",
         "next_due",
+        "read_set",
         "release_slot",
         "schedule",
         "take_slot",
         "wake_waiting",
     }
 )
-"""Scripts on keys of a backend or of an index; all others are a set's."""
+"""Scripts on keys of a backend or of an index, and one that only reads; all others change a set."""
 
 
 @cache

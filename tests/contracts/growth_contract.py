@@ -217,6 +217,31 @@ class GrowthContract(StoreSuite):
         assert self.chunk(store, claim).error == ERROR
         assert store.scheduled(job_set.backend, [claim.key]) == [False]
 
+    def test_a_description_is_read_at_one_moment(
+        self, store: RedisStore, growing: SetRecord, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of a halved chunk in it, and a worker would look for circuits that are elsewhere."""
+        self.grow(store, growing, 0, [4, 4, 4])
+        plain = store.scripts.run
+        halved = iter(range(3))
+
+        def torn(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+            """Let a chunk be halved after every command but the last."""
+            replies = []
+            for command in commands:
+                if replies:
+                    with monkeypatch.context() as patch:
+                        patch.setattr(store.scripts, "run", plain)
+                        self.split(store, growing, next(halved))
+                replies += plain([command])
+            return replies
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store.scripts, "run", torn)
+            record = store.set_record(growing.set_id)
+        assert record.ranges is not None
+        assert set(record.parts) == set(range(3, len(record.ranges)))
+
     def test_splitting_with_a_lost_reply_adds_two_halves(
         self, store: Store, job_set: SetRecord
     ) -> None:

@@ -328,7 +328,9 @@ def test_names_inside_are_never_paths(path: Path, elsewhere: JobManager, tmp_pat
     assert not (tmp_path.parent.parent / "evil").exists()
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_damage_anywhere_is_an_error_of_ours_or_harmless(
     path: Path, elsewhere: JobManager, data: st.DataObject
@@ -345,7 +347,7 @@ def test_damage_anywhere_is_an_error_of_ours_or_harmless(
         assert elsewhere.job_sets() == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused(tmp_path: Path, elsewhere: JobManager, content: bytes) -> None:
     target = tmp_path / "any.zip"
