@@ -30,9 +30,10 @@ demo: $(READY) ## Run 1,000 circuits in 20 chunks through two worker processes
 	@$(BIN)/jobset demo
 
 test: unit ## Run all tests: units first, then whole systems and faults
-	@echo "== docstrings, integration, end to end, faults =="
-	@$(PYTEST) --durations=10 --doctest-modules \
-	  jobset_protocol jobset_client worker jobset_bench tests/integration tests/e2e tests/faults
+	@echo "== examples in docstrings =="
+	@$(PYTEST) -q --doctest-modules jobset_protocol jobset_client worker jobset_bench
+	@echo "== integration, end to end, faults =="
+	@$(PYTEST) --durations=10 tests/integration tests/e2e tests/faults
 
 unit: $(READY) ## Run the unit tests
 	@echo "== unit =="

@@ -227,7 +227,7 @@ class GrowthContract(StoreSuite):
 
         def torn(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
             """Let a chunk be halved after every command but the last."""
-            replies = []
+            replies: list[Any] = []
             for command in commands:
                 if replies:
                     with monkeypatch.context() as patch:
