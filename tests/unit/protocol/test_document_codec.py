@@ -80,7 +80,7 @@ class Word(StrEnum):
     YES = "yes"
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(documents)
 def test_documents_come_back_equal(value: Any) -> None:
     decoded = round_trip(value)
