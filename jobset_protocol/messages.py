@@ -278,6 +278,23 @@ class PastAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraJob:
+    """A provider job that a chunk has beside the one that counts: it was paid for, or nearly.
+
+    Args:
+        reference: The provider's job.
+        attempt: The chunk's attempt that it was made for.
+        cancelled: Whether the provider was told to stop it, and agreed.
+        seen_at: Seconds since the epoch, the server's clock.
+    """
+
+    reference: JobReference
+    attempt: int
+    cancelled: bool = False
+    seen_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkRecord:
     """A chunk as the store describes it.
 
@@ -295,6 +312,7 @@ class ChunkRecord:
         error: Why it failed, or why it was last sent back.
         tries: Failures so far, by kind (``transient``, ``crash`` …).
         history: The attempts before this one that ended, the oldest first.
+        extra_jobs: Jobs that the provider has beside ``reference``, the oldest first.
     """
 
     key: ChunkKey
@@ -315,6 +333,7 @@ class ChunkRecord:
     finished_at: float = 0.0
     doubt_since: float = 0.0
     history: Sequence[PastAttempt] = ()
+    extra_jobs: Sequence[ExtraJob] = ()
 
 
 @dataclass(frozen=True, slots=True)

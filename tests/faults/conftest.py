@@ -9,13 +9,8 @@ import httpx
 import pytest
 
 from jobset_client import JobManager, LocalCluster
-
-HURRIED = {
-    "JOBSET_LEASE_SECONDS": "3",
-    "JOBSET_SWEEP_SECONDS": "1",
-    "JOBSET_POLL_MIN_SECONDS": "0.2",
-    "JOBSET_DRAIN_SECONDS": "3",
-}
+from tests.faults.fleet import HURRIED, Fleet
+from tests.faults.rows import HEADING, finished_rows
 
 
 @dataclass
@@ -41,9 +36,9 @@ class HurtCluster:
         tags: dict[str, int] = stats["tags"]
         return tags
 
-    def submissions_of(self, set_id: str) -> list[int]:
-        """Return the number of jobs of each of a set's tags."""
-        return [n for tag, n in self.submissions().items() if f"-{set_id}-" in tag]
+    def submissions_of(self, set_id: str) -> dict[str, int]:
+        """Return how many jobs the provider ever made of each of a set's tags."""
+        return {tag: n for tag, n in self.submissions().items() if f"-{set_id}-" in tag}
 
     @property
     def _service(self) -> str:
@@ -60,10 +55,13 @@ def hurt(tmp_path: Path) -> Iterator[HurtCluster]:
         yield HurtCluster(cluster, manager)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    # Imported late: the rows need this module's cluster.
-    from tests.faults.rows import HEADING, finished_rows
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    with Fleet(tmp_path) as fleet:
+        yield fleet
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if finished_rows:
         terminalreporter.section("faults")
         for line in (HEADING, *finished_rows):

@@ -10,17 +10,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from qiskit.providers import JobStatus
 
 from jobset_client import ManagedJobSet
-from tests.faults.conftest import HurtCluster
 
 FULL = {"full": True, "short": False}[os.environ.get("JOBSET_FAULTS", "short")]
 _COLUMNS = "{:>3}  {:<44} {:>6} {:>5} {:>4} {:>9} {:>7}"
 HEADING = _COLUMNS.format("row", "fault", "chunks", "kills", "lost", "duplicate", "seconds")
 finished_rows: list[str] = []
 """The lines of this run, for the table at its end."""
+
+
+class Judge(Protocol):
+    """Whoever knows what was submitted: the provider."""
+
+    def submissions_of(self, set_id: str) -> dict[str, int]:
+        """Return how many jobs were ever made of each of a set's tags."""
+        ...
 
 
 def sized(*, full: int, short: int) -> int:
@@ -46,17 +54,19 @@ class Row:
     seconds: float = field(default=0.0)
     judged: bool = False
 
-    def judge(self, hurt: HurtCluster, job_set: ManagedJobSet, *, timeout_seconds: float) -> None:
+    def judge(self, judge: Judge, job_set: ManagedJobSet, *, timeout_seconds: float) -> None:
         """Wait for the set's end, then count what is lost and what was submitted twice."""
         try:
             job_set.results(timeout=timeout_seconds, partial=True)
         finally:
             statuses = job_set.statuses()
-            jobs = Counter(hurt.submissions_of(job_set.job_set_id()))
+            # By chunk: one that was submitted again as another attempt counts, too.
+            jobs: Counter[str] = Counter()
+            for tag, number in judge.submissions_of(job_set.job_set_id()).items():
+                jobs[tag.split("-")[2]] += number
             self.chunks += len(statuses)
             self.lost += sum(status is not JobStatus.DONE for status in statuses)
-            # A chunk that was submitted again under another tag counts, too.
-            self.duplicate += max(0, sum(n * jobs[n] for n in jobs) - len(statuses))
+            self.duplicate += sum(number - 1 for number in jobs.values())
             self.judged = True
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import RedisStore, connect
 from tests.circuits import small_circuits
 from tests.faults.conftest import HurtCluster
+from tests.faults.processes import alive
 from tests.support import wait_until
 
 CHUNKS = 200
@@ -30,7 +31,7 @@ def assert_whole_and_single(hurt: HurtCluster, job_set: ManagedJobSet) -> None:
     assert [results.get_counts(index) for index in range(CHUNKS)] == [
         {format(index, "010b"): 10} for index in range(CHUNKS)
     ]
-    assert hurt.submissions_of(job_set.job_set_id()) == [1] * CHUNKS
+    assert list(hurt.submissions_of(job_set.job_set_id()).values()) == [1] * CHUNKS
 
 
 def test_worker_and_watcher_killed_and_server_restarted(hurt: HurtCluster) -> None:
@@ -80,7 +81,7 @@ def test_a_full_provider_is_waited_for(hurt: HurtCluster) -> None:
         small_circuits(60), "fake-remote", max_experiments_per_job=1, shots=10
     )
     assert job_set.results(timeout=90).success
-    assert hurt.submissions_of(job_set.job_set_id()) == [1] * 60
+    assert list(hurt.submissions_of(job_set.job_set_id()).values()) == [1] * 60
 
 
 def test_sigterm_hands_submissions_over(hurt: HurtCluster) -> None:
@@ -115,22 +116,13 @@ def test_sigterm_hands_a_long_submission_over(hurt: HurtCluster) -> None:
         wait_until(lambda: not alive(pid), description="the worker to stop")
         assert time.monotonic() - begun < 10
     assert job_set.results(timeout=60).success
-    assert hurt.submissions_of(key.set_id) == [1, 1]
+    assert list(hurt.submissions_of(key.set_id).values()) == [1, 1]
 
 
 def wait_for_status(store: RedisStore, key: ChunkKey, status: ChunkStatus) -> None:
     wait_until(
         lambda: store.chunks([key])[0].status is status, description=f"chunk {key} to be {status}"
     )
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("backend", ["aer"])

@@ -8,7 +8,6 @@ import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -20,6 +19,7 @@ from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import connect
 from tests.circuits import small_circuits
 from tests.faults.conftest import HurtCluster
+from tests.faults.processes import children
 from tests.faults.rows import row, sized
 from tests.support import wait_until
 
@@ -30,14 +30,6 @@ def submitted(hurt: HurtCluster, chunks: int) -> ManagedJobSet:
     return hurt.manager.run(
         small_circuits(chunks), "fake-remote", max_experiments_per_job=1, shots=10
     )
-
-
-def children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    except OSError:
-        return []
-    return [int(each) for each in text.split()]
 
 
 @contextlib.contextmanager
