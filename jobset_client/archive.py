@@ -14,15 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from jobset_client.archive_manifest import (
-    FORMAT,
-    MAX_BLOB_BYTES,
-    VERSION,
-    ArchivedChunk,
-    ArchivedSet,
-    Digest,
-    Manifest,
-)
+from jobset_client.archive_chunk import MAX_BLOB_BYTES, ArchivedChunk, Digest
+from jobset_client.archive_manifest import FORMAT, VERSION, ArchivedSet, Manifest
 from jobset_protocol.codecs.document import encode_document
 from jobset_protocol.errors import (
     ConfigurationError,

@@ -11,185 +11,23 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from jobset_client.archive_chunk import FINAL_CODES, ArchiveModel, Digest, Moment
 from jobset_client.layout import ChunkLayout
 from jobset_client.validation import MOST_TAGS, label
-from jobset_protocol.errors import FailureKind
-from jobset_protocol.messages import (
-    MAX_CHUNKS,
-    SAME_FOR_ALL,
-    ChunkKey,
-    ChunkRecord,
-    ErrorRecord,
-    JobReference,
-    Part,
-    PastAttempt,
-    SetRecord,
-)
-from jobset_protocol.statuses import FINAL, ChunkStatus
+from jobset_protocol.messages import MAX_CHUNKS, SAME_FOR_ALL, Part, SetRecord
+from jobset_protocol.statuses import ChunkStatus
 
 FORMAT: Final = "jobset-archive"
 VERSION: Final = 1
-MAX_BLOB_BYTES = 1 << 30
-"""Most bytes of one payload or result, as stored."""
 _MAX_CIRCUITS = 0xFFFFFFFF
-_FINAL_CODES = "".join(sorted(status.code for status in FINAL))
 
 Index = Annotated[int, Field(ge=0, lt=MAX_CHUNKS)]
 Circuit = Annotated[int, Field(ge=0, le=_MAX_CIRCUITS)]
-Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Code = Annotated[str, StringConstraints(pattern=f"^[{_FINAL_CODES}]$")]
-Attempt = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Digest(_Model):
-    """How many bytes something has, and which."""
-
-    size_bytes: int = Field(ge=0, le=MAX_BLOB_BYTES)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class ArchivedError(_Model):
-    """An :class:`ErrorRecord`."""
-
-    type: Text
-    message: Text
-    kind: Annotated[FailureKind, Field(strict=False)]
-    where: Text
-
-    @classmethod
-    def of(cls, error: ErrorRecord | None) -> Self | None:
-        """Describe an error, if there is one."""
-        return cls(**error.to_dict()) if error else None  # type: ignore[arg-type]  # kind is lax
-
-    def record(self) -> ErrorRecord:
-        """Return the error."""
-        return ErrorRecord(self.type, self.message, self.kind, self.where)
-
-
-class ArchivedReference(_Model):
-    """A :class:`JobReference`."""
-
-    job_id: Text
-    detail: Text
-
-    @classmethod
-    def of(cls, reference: JobReference | None) -> Self | None:
-        """Describe a provider's job, if there is one."""
-        return cls(job_id=reference.job_id, detail=reference.detail) if reference else None
-
-    def record(self) -> JobReference:
-        """Return the reference."""
-        return JobReference(self.job_id, self.detail)
-
-
-class ArchivedAttempt(_Model):
-    """A :class:`PastAttempt`."""
-
-    attempt: Attempt
-    status: Code
-    reference: ArchivedReference | None
-    error: ArchivedError | None
-    finished_at: Moment
-
-    @classmethod
-    def of(cls, past: PastAttempt) -> Self:
-        """Describe an attempt that ended."""
-        return cls(
-            attempt=past.attempt,
-            status=past.status.code,
-            reference=ArchivedReference.of(past.reference),
-            error=ArchivedError.of(past.error),
-            finished_at=past.finished_at,
-        )
-
-    def record(self) -> PastAttempt:
-        """Return the attempt."""
-        return PastAttempt(
-            attempt=self.attempt,
-            status=ChunkStatus.from_code(self.status),
-            reference=self.reference.record() if self.reference else None,
-            error=self.error.record() if self.error else None,
-            finished_at=self.finished_at,
-        )
-
-
-class ArchivedChunk(_Model):
-    """A :class:`ChunkRecord` without its claim, and the digests of the chunk's blobs."""
-
-    fence: Attempt
-    attempt: Attempt
-    owner: Text
-    tag: Text
-    reference: ArchivedReference | None
-    error: ArchivedError | None
-    tries: dict[Text, Attempt] = Field(max_length=100)
-    queued_at: Moment
-    claimed_at: Moment
-    submitted_at: Moment
-    running_at: Moment
-    finished_at: Moment
-    doubt_since: Moment
-    history: tuple[ArchivedAttempt, ...] = Field(max_length=10_000)
-    payload: Digest | None
-    result: Digest | None
-
-    @classmethod
-    def of(cls, chunk: ChunkRecord, payload: Digest | None, result: Digest | None) -> Self:
-        """Describe a chunk."""
-        return cls(
-            fence=chunk.fence,
-            attempt=chunk.attempt,
-            owner=chunk.owner,
-            tag=chunk.tag,
-            reference=ArchivedReference.of(chunk.reference),
-            error=ArchivedError.of(chunk.error),
-            tries=dict(sorted(chunk.tries.items())),
-            queued_at=chunk.queued_at,
-            claimed_at=chunk.claimed_at,
-            submitted_at=chunk.submitted_at,
-            running_at=chunk.running_at,
-            finished_at=chunk.finished_at,
-            doubt_since=chunk.doubt_since,
-            history=tuple(ArchivedAttempt.of(past) for past in chunk.history),
-            payload=payload,
-            result=result,
-        )
-
-    def record(self, key: ChunkKey, status: ChunkStatus) -> ChunkRecord:
-        """Return the chunk.
-
-        Args:
-            key: Which chunk it is.
-            status: Its status, which the manifest holds.
-        """
-        return ChunkRecord(
-            key=key,
-            status=status,
-            fence=self.fence,
-            attempt=self.attempt,
-            owner=self.owner,
-            tag=self.tag,
-            reference=self.reference.record() if self.reference else None,
-            error=self.error.record() if self.error else None,
-            tries=self.tries,
-            queued_at=self.queued_at,
-            claimed_at=self.claimed_at,
-            submitted_at=self.submitted_at,
-            running_at=self.running_at,
-            finished_at=self.finished_at,
-            doubt_since=self.doubt_since,
-            history=tuple(past.record() for past in self.history),
-        )
-
-
-class ArchivedSet(_Model):
+class ArchivedSet(ArchiveModel):
     """A :class:`SetRecord` without its options; ``parts`` and ``ranges`` are plain numbers."""
 
     set_id: str = Field(pattern="^[0-9a-f]{32}$")
@@ -250,13 +88,13 @@ class ArchivedSet(_Model):
         )
 
 
-class Manifest(_Model):
+class Manifest(ArchiveModel):
     """The whole of an archive; equal manifests mean equal sets, bit for bit."""
 
     format: Literal["jobset-archive"]
     version: Literal[1]
     job_set: ArchivedSet
-    statuses: str = Field(pattern=f"^[{_FINAL_CODES}]*$", max_length=MAX_CHUNKS)
+    statuses: str = Field(pattern=f"^[{FINAL_CODES}]*$", max_length=MAX_CHUNKS)
     options: Digest
     names: tuple[Digest, ...] = Field(max_length=MAX_CHUNKS)
     pages: tuple[Digest, ...] = Field(max_length=MAX_CHUNKS)

@@ -27,7 +27,8 @@ from jobset_client.archive import (
     digest_of,
     write_archive,
 )
-from jobset_client.archive_manifest import FORMAT, VERSION, ArchivedChunk, Digest, Manifest
+from jobset_client.archive_chunk import ArchivedChunk, Digest
+from jobset_client.archive_manifest import FORMAT, VERSION, Manifest
 from jobset_protocol.codecs import frame
 from jobset_protocol.codecs.circuit_limits import CircuitLimits
 from jobset_protocol.codecs.document import MAX_DOCUMENT_BYTES, decode_document

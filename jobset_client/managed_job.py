@@ -13,7 +13,7 @@ from jobset_client.chunk_view import ChunkView, failure, submit_failure
 from jobset_client.submitted_job import SubmittedJob
 from jobset_protocol.codecs.qpy import decode_circuits
 from jobset_protocol.errors import ProviderError, ResultNotAvailableError
-from jobset_protocol.messages import ChunkRecord, PastAttempt
+from jobset_protocol.messages import ChunkRecord, ExtraJob, PastAttempt
 from jobset_protocol.statuses import ChunkStatus
 
 
@@ -67,8 +67,13 @@ class ManagedJob:
 
     @property
     def history(self) -> Sequence[PastAttempt]:
-        """The attempts that ended before ``retry()`` began another, the oldest first."""
+        """The attempts that ended before a person asked for another one, the oldest first."""
         return self.view.record.history
+
+    @property
+    def extra_jobs(self) -> Sequence[ExtraJob]:
+        """Jobs that the provider has, or had, beside the one that counts, the oldest first."""
+        return self.view.record.extra_jobs
 
     def status(self) -> JobStatus:
         """Return the chunk's status in qiskit's terms; ERROR when it could not be submitted."""

@@ -25,6 +25,7 @@ from jobset_client.managed_job import ManagedJob
 from jobset_client.managed_results import ManagedResults
 from jobset_client.progress import show_progress
 from jobset_client.report import error_report, set_report
+from jobset_client.resolving import resolve_chunks
 from jobset_client.retrying import retry_chunks
 from jobset_client.stored_circuits import StoredCircuits
 from jobset_client.stored_set import StoredSet
@@ -321,8 +322,8 @@ class ManagedJobSet:
 
         What the others returned stays, and so does what is known of the attempts that ended
         (:attr:`ManagedJob.history`).  Afterwards the set is at work again: :meth:`wait` and
-        :meth:`results` wait for the new end.  A chunk that is UNCERTAIN is left alone: its job
-        may be at the provider.
+        :meth:`results` wait for the new end.  A chunk that is UNCERTAIN is left alone, since its
+        job may be at the provider: :meth:`resolve` is for those.
 
         Args:
             kinds: Only failures of these kinds, such as ``["transient"]``; all by default.
@@ -338,6 +339,42 @@ class ManagedJobSet:
         """
         return retry_chunks(self._stored, kinds, include_cancelled=include_cancelled)
 
+    def resolve(
+        self,
+        job: int | ManagedJob | None = None,
+        *,
+        job_id: str | None = None,
+        resubmit: bool = False,
+        give_up: bool = False,
+    ) -> list[ManagedJob]:
+        """Say what became of chunks that are UNCERTAIN, which no provider can be asked.
+
+        Look the chunk's tag up in the provider's own list of jobs; :meth:`report` names it.  Then
+        give exactly one of ``job_id``, ``resubmit`` and ``give_up``.
+
+        Args:
+            job: A job's index, as the report shows it, or a job of :meth:`managed_jobs`; by
+                default every chunk that is UNCERTAIN, which does not go with ``job_id``.
+            job_id: There is a job, and this is the provider's id of it: it is polled, and its
+                result collected.
+            resubmit: There is no job: the circuits are submitted again, as a new attempt.  If
+                there is one after all, it is paid for in vain.
+            give_up: Nobody will find out: the chunk counts as failed.  :meth:`retry` then takes
+                it for a failure like any other.
+
+        Returns:
+            The chunks that were settled; after the first two, the set is at work again, even if
+            it was cancelled.
+
+        Raises:
+            ConfigurationError: Not exactly one of the three, no such job, or ``job_id`` is that
+                of another chunk's job.
+            InvalidStateError: A chunk is not UNCERTAIN.
+            StoreLostError: Circuits are not in the store.
+            StoreUnavailableError: The store does not answer.
+        """
+        return resolve_chunks(self._stored, job, job_id=job_id, resubmit=resubmit, give_up=give_up)
+
     def report(self, detailed: bool = True) -> str:
         """Return a report on the chunks, in the original's layout.
 
@@ -349,11 +386,14 @@ class ManagedJobSet:
     def error_messages(self, *, timeout: float | None = None) -> str | None:
         """Wait for the set's end and tell which chunks failed, and why.
 
+        Told are also jobs that the provider has beside a chunk's own, since they may be on its
+        bill, and what to do about a chunk that is UNCERTAIN.
+
         Args:
             timeout: Seconds to wait at most; then what failed until now is told.
 
         Returns:
-            ``None`` when nothing failed.
+            ``None`` when nothing failed, and there was no job too many.
         """
         deadline = Deadline.after(timeout)
         self._stored.await_end(deadline, partial=True)

@@ -11,6 +11,7 @@ from qiskit.providers import JobStatus
 from jobset_client.chunk_job import job_name
 from jobset_client.chunk_view import failure, job_id, submit_failure
 from jobset_client.printable import safe
+from jobset_client.uncertainty import advice_lines, extra_job_lines
 from jobset_protocol.messages import ChunkRecord, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 
@@ -91,8 +92,14 @@ def summary_lines(counts: Mapping[ChunkStatus, int]) -> list[str]:
 
 
 def detail_lines(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> list[str]:
-    """Describe every chunk's job."""
-    return [line for chunk in chunks for line in _job_lines(job_set, chunk)]
+    """Describe every chunk's job, and those that were made beside it."""
+    lines = []
+    for chunk in chunks:
+        lines += _job_lines(job_set, chunk)
+        extra = extra_job_lines(chunk)
+        if extra:
+            lines += ["    extra jobs:", *(f"      {line}" for line in extra)]
+    return lines
 
 
 def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
@@ -114,24 +121,30 @@ def _job_lines(job_set: SetRecord, chunk: ChunkRecord) -> list[str]:
     error = failure(chunk)
     if error is not None:
         lines.append("    error_message:")
-        lines += [f"      {line}" for line in error.message.split("\n")]
+        lines += [f"      {line}" for line in error.message.split("\n") + advice_lines(chunk)]
     elif chunk.status.job_status is JobStatus.QUEUED:
         lines.append(f"    queue position: {chunk.queue_position}")
     return lines
 
 
 def error_report(job_set: SetRecord, chunks: Sequence[ChunkRecord]) -> str | None:
-    """Name the chunks that failed, the kind of failure and why; ``None`` when all is there."""
+    """Name the chunks that failed, the kind of failure and why, and jobs that were too many.
+
+    Returns:
+        ``None`` when all is there, and nothing was too much.
+    """
     lines: list[str] = []
     for chunk in chunks:
         error = failure(chunk)
-        if error is None:
+        extra = extra_job_lines(chunk)
+        if error is None and not extra:
             continue
         circuits = job_set.circuits_of(chunk.key.index)
         job = "not submitted" if submit_failure(chunk) else f"job ID={job_id(chunk)}"
         which = f"Experiments {circuits.start}-{circuits.stop - 1}, job index={chunk.key.index}"
-        lines.append(f"{which}, {job}, {error.kind}:")
-        lines += [f"  {line}" for line in error.message.split("\n")]
+        lines.append(f"{which}, {job}, {error.kind if error else chunk.status}:")
+        reason = error.message.split("\n") if error else []
+        lines += [f"  {line}" for line in [*reason, *advice_lines(chunk), *extra]]
     if job_set.abandoned:
         lines.append(
             f"Experiments from {job_set.circuit_count} on were never sent: the client ended, or "

@@ -31,7 +31,7 @@ def retry_chunks(
         )
     finally:
         stored.forget()
-    _send(stored, queued)
+    send_again(stored, queued)
     return [stored.managed_job(index) for index in queued]
 
 
@@ -73,7 +73,8 @@ def _is_wanted(chunk: ChunkRecord, kinds: frozenset[FailureKind], include_cancel
     return chunk.status is ChunkStatus.CANCELLED and include_cancelled
 
 
-def _send(stored: StoredSet, queued: Sequence[int]) -> None:
+def send_again(stored: StoredSet, queued: Sequence[int]) -> None:
+    """Send the messages of chunks that are QUEUED again; the watcher would do so later."""
     if stored.sender is None:
         return
     try:

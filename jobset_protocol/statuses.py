@@ -165,6 +165,8 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.QUEUED,
                 ChunkStatus.RUNNING,
                 ChunkStatus.COLLECTING,
+                # The provider does not know its own job any more.
+                ChunkStatus.UNCERTAIN,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
                 ChunkStatus.SPLIT,
@@ -173,6 +175,7 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
                 ChunkStatus.QUEUED,
                 ChunkStatus.SUBMITTED,
                 ChunkStatus.COLLECTING,
+                ChunkStatus.UNCERTAIN,
                 ChunkStatus.DONE,
                 ChunkStatus.FAILED,
                 ChunkStatus.CANCELLED,
@@ -190,7 +193,12 @@ TRANSITIONS: Mapping[ChunkStatus, frozenset[ChunkStatus]] = MappingProxyType(
             # A person's retry() begins a new attempt.
             ChunkStatus.FAILED: {ChunkStatus.QUEUED},
             ChunkStatus.CANCELLED: {ChunkStatus.QUEUED},
-            ChunkStatus.UNCERTAIN: {ChunkStatus.QUEUED},
+            # A person's resolve() tells what became of it.
+            ChunkStatus.UNCERTAIN: {
+                ChunkStatus.SUBMITTED,
+                ChunkStatus.QUEUED,
+                ChunkStatus.FAILED,
+            },
             ChunkStatus.SPLIT: set(),
         }.items()
     }

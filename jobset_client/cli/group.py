@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "results": Entry(f"{_HERE}.results:results", "Print the results of a job set."),
         "cancel": Entry(f"{_HERE}.cancel:cancel", "Cancel what is left of a job set."),
         "retry": Entry(f"{_HERE}.retry:retry", "Try again what failed in a job set."),
+        "resolve": Entry(f"{_HERE}.resolve:resolve", "Say what became of uncertain chunks."),
         "backends": Entry(f"{_HERE}.backends:backends", "List the backends that workers serve."),
     },
     "Catalogue": {

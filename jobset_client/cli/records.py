@@ -49,9 +49,19 @@ def chunk_document(job_set: SetRecord, chunk: ChunkRecord) -> dict[str, Any]:
         "status": chunk.status.value,
         "job_id": job_id(chunk),
         "attempt": chunk.attempt,
+        "tag": chunk.tag or None,
         "queue_position": chunk.queue_position,
         "submitted_at": chunk.submitted_at or None,
         "running_at": chunk.running_at or None,
         "finished_at": chunk.finished_at or None,
         "error": None if error is None else error.to_dict(),
+        "extra_jobs": [
+            {
+                "job_id": job.reference.job_id,
+                "attempt": job.attempt,
+                "cancelled": job.cancelled,
+                "seen_at": job.seen_at,
+            }
+            for job in chunk.extra_jobs
+        ],
     }

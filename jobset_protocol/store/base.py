@@ -51,6 +51,22 @@ class StoredChunk(NamedTuple):
     result: bytes | None
 
 
+class Resolution(NamedTuple):
+    """What a person says of a chunk that is UNCERTAIN.
+
+    Args:
+        index: The chunk's index in its set.
+        status: What it becomes: SUBMITTED, QUEUED or FAILED.
+        reference: The provider's job, where it becomes SUBMITTED.
+        error: Why it failed, where it becomes FAILED.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of it
+    status: ChunkStatus
+    reference: JobReference | None = None
+    error: ErrorRecord | None = None
+
+
 class SetStore(Protocol):
     """The client's side: sets, payloads, statuses, results, events."""
 
@@ -147,6 +163,23 @@ class SetStore(Protocol):
 
         Raises:
             StoreLostError: Circuits are not in the store; names the chunks.
+        """
+        ...
+
+    def resolve(self, job_set: SetRecord, resolutions: Sequence[Resolution]) -> None:
+        """UNCERTAIN → SUBMITTED, QUEUED or FAILED, as a person says.
+
+        SUBMITTED: the person names the provider's job, which is polled from now on.  An uncertain
+        chunk has given its slot back, and takes none again: the job is at the provider anyway.
+        QUEUED: there is no job; it is a new attempt under a new tag, as after :meth:`retry`, and
+        the caller sends its message.  FAILED: it is given up.  After the first two, a set that was
+        cancelled, or at its end, is at work again.
+
+        Raises:
+            InvalidStateError: Chunks are not UNCERTAIN, but something else; those that are were
+                resolved.
+            StoreLostError: Circuits to submit again are not in the store; names the chunks.
+            JobSetNotFoundError: The set is gone.
         """
         ...
 
@@ -270,6 +303,14 @@ class SetStore(Protocol):
         """
         ...
 
+    def recent_counts(self, *, limit: int) -> dict[str, dict[ChunkStatus, int]]:
+        """Read the counts of the newest sets, and of those at work, by id; two reads altogether.
+
+        Args:
+            limit: Most sets of either kind.
+        """
+        ...
+
     def chunks(self, keys: Iterable[ChunkKey]) -> list[ChunkRecord]:
         """Read chunk records in one pipeline, in the order of ``keys``.
 
@@ -365,11 +406,27 @@ class ChunkStore(Protocol):
         """Lengthen a claim's lease, counted from now."""
         ...
 
-    def intend(self, claim: Claim) -> bool:
+    def intend(self, claim: Claim, *, lease_seconds: float | None = None) -> bool:
         """CLAIMED → SUBMITTING, with the claim's tag stored: from here on, look it up first.
+
+        Args:
+            lease_seconds: The claim's lease, counted anew from now; by default it stays.
 
         Returns:
             False when the set was cancelled meanwhile; nothing changed.
+
+        Raises:
+            StoreUnavailableError: Also when the store is to bring intents to its server's disk, and
+                that took too long.
+        """
+        ...
+
+    def note_extra_job(
+        self, key: ChunkKey, reference: JobReference, *, attempt: int, cancelled: bool
+    ) -> None:
+        """Note a job that the provider has beside the one that counts; nothing if the set is gone.
+
+        Takes no claim: it changes nothing but what people are told.
         """
         ...
 

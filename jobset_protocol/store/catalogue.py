@@ -162,6 +162,25 @@ class RedisCatalogue(RedisServer):
                 self.scripts.run([("ZADD", query.index, record.created_at, record.set_id)])
 
     @translated
+    def recent_counts(self, *, limit: int) -> dict[str, dict[ChunkStatus, int]]:
+        """See :meth:`SetStore.recent_counts`."""
+        newest, live = self.scripts.run(
+            [
+                ("ZRANGE", index, 0, limit - 1, "REV")
+                for index in (keys.SETS_BY_TIME, keys.LIVE_SETS)
+            ]
+        )
+        set_ids = [text(member) for member in dict.fromkeys([*newest, *live])]
+        found = self.scripts.run(
+            [("HGETALL", keys.job_set(set_id, "counts")) for set_id in set_ids]
+        )
+        return {
+            set_id: status_counts(counts)
+            for set_id, counts in zip(set_ids, found, strict=True)
+            if counts
+        }
+
+    @translated
     def rename_set(self, set_id: str, name: str) -> None:
         """See :meth:`SetStore.rename_set`."""
         record = self.set_record(set_id)

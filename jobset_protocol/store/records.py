@@ -10,6 +10,7 @@ from jobset_protocol.messages import (
     ChunkKey,
     ChunkRecord,
     ErrorRecord,
+    ExtraJob,
     JobReference,
     Part,
     PastAttempt,
@@ -18,6 +19,7 @@ from jobset_protocol.messages import (
 from jobset_protocol.statuses import ChunkStatus
 
 _TRIES = b"tries:"
+_EXTRA = b"extra:"
 _RANGE_DIGITS = 16
 _TIMES = ("queued_at", "claimed_at", "submitted_at", "running_at", "finished_at", "doubt_since")
 
@@ -76,6 +78,7 @@ def chunk_record(key: ChunkKey, fields: Mapping[bytes, bytes], code: bytes) -> C
         running_at=moment(b"running_at"),
         finished_at=moment(b"finished_at"),
         doubt_since=moment(b"doubt_since"),
+        extra_jobs=_extra_jobs(fields),
     )
 
 
@@ -86,8 +89,26 @@ def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
     if record.reference:
         fields["reference"] = encode_reference(record.reference)
     fields |= {f"{text(_TRIES)}{kind}": number for kind, number in record.tries.items()}
+    fields |= {
+        f"{text(_EXTRA)}{job.reference.job_id}": _encode_extra_job(job) for job in record.extra_jobs
+    }
     known = {name: value for name, value in fields.items() if value}
     return known | {"fence": record.fence, "attempt": record.attempt}
+
+
+def _extra_jobs(fields: Mapping[bytes, bytes]) -> tuple[ExtraJob, ...]:
+    jobs = []
+    for name, value in fields.items():
+        if name.startswith(_EXTRA):
+            job_id, detail, attempt, cancelled, seen_at = json.loads(value)
+            reference = JobReference(job_id, detail)
+            jobs.append(ExtraJob(reference, int(attempt), bool(cancelled), float(seen_at)))
+    return tuple(sorted(jobs, key=lambda job: (job.seen_at, job.reference.job_id)))
+
+
+def _encode_extra_job(job: ExtraJob) -> str:
+    job_id, detail = job.reference.job_id, job.reference.detail
+    return json.dumps([job_id, detail, job.attempt, int(job.cancelled), repr(job.seen_at)])
 
 
 def encode_history(attempts: Sequence[PastAttempt]) -> list[str]:

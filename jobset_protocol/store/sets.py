@@ -133,10 +133,7 @@ class RedisSets(RedisCatalogue):
         replies = self.scripts.run([enlist(set_id), *commands, enlist(set_id)])[1:-1]
         lost = [index for index, reply in zip(sources, replies, strict=True) if reply == b"lost"]
         if lost:
-            raise StoreLostError(
-                f"the circuits of chunks {lost[:10]} of job set {set_id} are not in the store: "
-                "they were never sent, or are gone; submit them again as a new set"
-            )
+            raise circuits_lost(set_id, lost)
         return [index for index, reply in zip(sources, replies, strict=True) if reply == b"ok"]
 
     @translated
@@ -251,6 +248,14 @@ class RedisSets(RedisCatalogue):
                 arguments += [str(key), 0]
             self.scripts.call("schedule", [due], arguments)
         return live
+
+
+def circuits_lost(set_id: str, indices: Sequence[int]) -> StoreLostError:
+    """Return the error for chunks that cannot be submitted again."""
+    return StoreLostError(
+        f"the circuits of chunks {list(indices[:10])} of job set {set_id} are not in the store: "
+        "they were never sent, or are gone; submit them again as a new set"
+    )
 
 
 def required_payload(key: ChunkKey, payload: Any) -> bytes:

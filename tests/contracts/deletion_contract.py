@@ -12,6 +12,7 @@ from jobset_protocol.errors import InvalidStateError, JobSetNotFoundError, Stale
 from jobset_protocol.messages import (
     ChunkKey,
     ChunkRecord,
+    ExtraJob,
     JobReference,
     Part,
     PastAttempt,
@@ -221,11 +222,14 @@ class DeletionContract(StoreSuite):
             return replace(self.past_chunk(set_id, index, status), **fields)
 
         past = PastAttempt(1, FAILED, JobReference("j", "d"), ERROR, 5.25)
+        extra = (ExtraJob(JobReference("a:b", "d"), 1, True, 1234.5),)
         return [
             StoredChunk(chunk(0, SPLIT, error=ERROR), b"zero", None),
             StoredChunk(chunk(1, DONE, attempt=2, history=(past,)), b"one", b"r1"),
             StoredChunk(chunk(2, FAILED, error=ERROR, tries={"crash": 3}), None, None),
-            StoredChunk(chunk(3, DONE, reference=JobReference("k", "")), None, b"r3"),
+            StoredChunk(
+                chunk(3, DONE, reference=JobReference("k", ""), extra_jobs=extra), None, b"r3"
+            ),
         ]
 
     def past_chunk(self, set_id: str, index: int, status: ChunkStatus) -> ChunkRecord:

@@ -7,6 +7,7 @@ import click
 from rich.text import Text
 
 from jobset_client.cli.access import Access, pass_access
+from jobset_client.cli.chunk_diagnosis import check_chunks
 from jobset_client.cli.diagnosis import (
     Finding,
     Level,
@@ -29,7 +30,7 @@ from jobset_protocol.store import without_password
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_access
 def doctor(access: Access, as_json: bool) -> None:
-    """Check the installation, the server, the workers and the local cluster.
+    """Check the installation, the server, the workers, recent job sets and the local cluster.
 
     Nothing is started.  The exit code is 1 when there is a problem (✗); a warning (!)
     does not count.
@@ -57,6 +58,7 @@ def _findings(access: Access) -> Iterator[Finding]:
             yield from check_server(store, without_password(url))
             yield from check_workers(store)
             yield from check_messages(store)
+            yield from check_chunks(store)
     except JobSetError as error:
         yield unreachable(error)
 

@@ -3,6 +3,7 @@
 import click
 
 from jobset_client.cli.access import Access, pass_access
+from jobset_client.cli.attention import attention_lines
 from jobset_client.cli.chunk_table import print_chunks
 from jobset_client.cli.output import print_json, say
 from jobset_client.cli.records import chunk_document, set_document, shown_options
@@ -21,7 +22,11 @@ _ROWS = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all chunks.")
 @pass_access
 def show(access: Access, reference: str, every: bool, as_json: bool) -> None:
-    """Report on one job set: its summary, its chunks, and why any of them failed."""
+    """Report on one job set: its summary, its chunks, and why any of them failed.
+
+    It also tells what to do about uncertain chunks, and which jobs the provider has beside those
+    that count.
+    """
     with access.store() as store:
         record = find_set(store, reference)
         counts = store.counts(record.set_id)
@@ -32,9 +37,12 @@ def show(access: Access, reference: str, every: bool, as_json: bool) -> None:
         return
     click.echo(safe_lines(set_report(record, counts, None)))
     click.echo(f"\n{_description(record)}\n")
-    left_out = print_chunks(record, chunks, limit=None if every else _ROWS)
+    limit = None if every else _ROWS
+    left_out = print_chunks(record, chunks, limit=limit)
     if left_out:
         say(f"… and {plural(left_out, 'chunk')} more: `jobset show --all` lists all.")
+    for line in attention_lines(chunks, limit=limit):
+        click.echo(line)
 
 
 def _description(record: SetRecord) -> str:

@@ -1,7 +1,9 @@
 -- What every script of a set begins with.
 --
 -- Data model: a set's keys share one hash tag, so a script may touch them all.
---   chunk     hash    fence, owner, token, lease_until, attempt, tag, reference, error, times, tries:<kind>
+--   chunk     hash    fence, owner, token, lease_until, attempt, tag, reference, error, times, tries:<kind>,
+--                     extra:<job id> (a job beside the one that counts: id, detail, attempt, cancelled, seen_at),
+--                     named_job (the id that a person gave)
 --   statuses  string  one byte a chunk: the only place where a status is kept
 --   counts    hash    status code -> chunks; 'left' -> chunks that are not final
 --   events    stream  i (chunk index), s (status code), l (chunks left)
@@ -10,7 +12,7 @@
 --                     chunks) while it is being deleted or imported: statuses and counts are not there
 --   parts     hash    chunk index -> start:stop:parent:source, of chunks that came from halving
 --   ranges    string  16 hexadecimal digits a chunk, start and size; of sets that were open only
---   history   list    attempts of a chunk that retry() followed by another
+--   history   list    attempts of a chunk that retry() or resolve() followed by another
 -- Scripts on one chunk take KEYS = chunk, statuses, counts, events, set [, blob] and
 -- ARGV = index, fence, ...; every one may run twice, since a client whose reply was lost repeats it.
 local chunk, statuses, counts, events, set = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -65,4 +67,20 @@ end
 
 local function lease_holds()
   return tonumber(redis.call('HGET', chunk, 'lease_until') or '0') > tonumber(now())
+end
+
+-- A person wants a final chunk tried again: what is known of its attempt goes to the history.  The jobs
+-- beside it stay, since somebody pays for them.
+local function begin_attempt(history, ended_as)
+  redis.call('HSETNX', chunk, 'attempt', 1)
+  local past = redis.call('HMGET', chunk, 'attempt', 'reference', 'error', 'finished_at')
+  redis.call('RPUSH', history, cjson.encode({past[1], ended_as, past[2] or '', past[3] or '', past[4] or '0'}))
+  for _, name in ipairs(redis.call('HKEYS', chunk)) do
+    if name ~= 'fence' and name ~= 'attempt' and string.sub(name, 1, 6) ~= 'extra:' then
+      redis.call('HDEL', chunk, name)
+    end
+  end
+  redis.call('HINCRBY', chunk, 'fence', 1)
+  redis.call('HINCRBY', chunk, 'attempt', 1)
+  redis.call('HSET', chunk, 'queued_at', now())
 end

@@ -12,17 +12,8 @@ end
 if redis.call('EXISTS', KEYS[7]) == 0 then
   return 'lost'
 end
-redis.call('HSETNX', chunk, 'attempt', 1)
-local past = redis.call('HMGET', chunk, 'attempt', 'reference', 'error', 'finished_at')
-redis.call('RPUSH', KEYS[6], cjson.encode({past[1], current, past[2] or '', past[3] or '', past[4] or '0'}))
-for _, name in ipairs(redis.call('HKEYS', chunk)) do
-  if name ~= 'fence' and name ~= 'attempt' then
-    redis.call('HDEL', chunk, name)
-  end
-end
-redis.call('HINCRBY', chunk, 'fence', 1)
-redis.call('HINCRBY', chunk, 'attempt', 1)
-redis.call('HSET', chunk, 'queued_at', now(), 'retry_token', token)
+begin_attempt(KEYS[6], current)
+redis.call('HSET', chunk, 'retry_token', token)
 redis.call('HDEL', set, 'cancelled', 'finished_at')
 redis.call('HINCRBY', counts, 'left', 1)
 move(index, current, 'Q')

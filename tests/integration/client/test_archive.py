@@ -24,7 +24,7 @@ from jobset_protocol.errors import (
     PayloadTooLargeError,
     VersionMismatchError,
 )
-from jobset_protocol.messages import ErrorRecord
+from jobset_protocol.messages import ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import Store
 from jobset_protocol.store.memory import memory_store
@@ -52,7 +52,7 @@ def elsewhere() -> Iterator[JobManager]:
 
 @pytest.fixture
 def job_set(manager: JobManager, store: Store) -> ManagedJobSet:
-    """A set with results, a failure, a second attempt, and circuits that were refused."""
+    """A set with results, a failure, a second attempt, an extra job, and refused circuits."""
     job_set = manager.run(
         circuits(9), ALIAS, name="flips", max_experiments_per_job=2, job_tags=["b", "a"], shots=10,
         idempotency_key="k", retention_seconds=1e6,
@@ -71,6 +71,8 @@ def job_set(manager: JobManager, store: Store) -> ManagedJobSet:
         blob = encode_result(result_of([f"c{first}"], first))
         worker.finish(halved, ChunkStatus.DONE, result=blob)
     worker.run(4, failed=[0])
+    twin = JobReference("twin", "session 5")
+    store.note_extra_job(worker.key(1), twin, attempt=1, cancelled=True)
     return job_set
 
 

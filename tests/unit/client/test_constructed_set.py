@@ -111,6 +111,7 @@ def test_a_manager_that_was_made_for_a_set_ends_with_it(sender: ListSender) -> N
         lambda job_set: job_set.managed_jobs(),
         lambda job_set: job_set.tags(),
         lambda job_set: job_set.retry(),
+        lambda job_set: job_set.resolve(give_up=True),
         lambda job_set: job_set.wait(),
     ],
 )
