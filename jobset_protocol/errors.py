@@ -20,6 +20,7 @@
     │   └── VersionMismatchError                written by a version that this side cannot read
     ├── StoreError
     │   ├── StoreUnavailableError (ConnectionError)   no answer from the server; retryable
+    │   │   └── StoreRefusingError              it answers, and takes no writes for now
     │   ├── StoreUnfitError                     wrong version, eviction policy or persistence
     │   ├── StoreLostError                      the epoch is gone: data was lost
     │   └── StaleFenceError                     another claim took the chunk over
@@ -122,6 +123,10 @@ class StoreUnavailableError(StoreError, ConnectionError):
     """The server does not answer."""
 
     retryable = True
+
+
+class StoreRefusingError(StoreUnavailableError):
+    """The server answers, and takes no writes for now: its disk or memory is full, say."""
 
 
 class StoreUnfitError(StoreError):

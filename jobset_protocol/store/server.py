@@ -1,38 +1,37 @@
-"""The connection to one Redis or Valkey server: retries, clear errors, and what it must be.
+"""The connection to one Redis or Valkey server: clear errors, and what it must be.
 
-Three things live here and nowhere else: how long a call may wait for the server, how its
-failures become ours, and the checks of version, eviction policy and persistence.
+Two things live here and nowhere else: how the server's failures become ours, and the checks of
+version, eviction policy and persistence.  How long a call waits is in ``patience``.
 """
 
 import functools
 import logging
 import re
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
 
 from jobset_protocol import keys
 from jobset_protocol.errors import (
     ConfigurationError,
     StoreError,
     StoreLostError,
+    StoreRefusingError,
     StoreUnavailableError,
     StoreUnfitError,
 )
 from jobset_protocol.store.base import ServerReport
 from jobset_protocol.store.blobs import BlobStore
+from jobset_protocol.store.patience import Patience, RefusedError
 from jobset_protocol.store.scripts import Scripts
 
 SOCKET_TIMEOUT_SECONDS = 4.0
 """Longest silence of the server within one call; blocking reads stay well below it."""
 CONNECT_TIMEOUT_SECONDS = 3.0
 LEAST_VERSIONS = {"redis": (7, 0), "valkey": (8, 0)}
-_RETRY_CAP_SECONDS = 1.0
+_FSYNC_VERSION = (7, 2)
 
 LOST = (
     "the store is not the one that this process began with: its data was lost, so nothing is "
@@ -67,42 +66,17 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
             return method(*args, **kwargs)
         except (redis.exceptions.AuthenticationError, redis.exceptions.NoPermissionError) as error:
             raise StoreError(f"the store refused this user: {error}") from error
+        except RefusedError as error:
+            raise StoreRefusingError(str(error)) from error
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
             raise StoreUnavailableError(
                 f"the store does not answer ({error}); see that its server runs and that "
                 "JOBSET_URL is right, or try `jobset doctor`"
             ) from error
-        except redis.exceptions.OutOfMemoryError as error:
-            raise StoreError(
-                "the store is out of memory: raise its maxmemory or delete old job sets"
-            ) from error
         except redis.exceptions.RedisError as error:
             raise StoreError(f"the store answered: {error}") from error
 
     return call
-
-
-class _Patience(Retry):
-    """Retries for so long, not so often: a frozen server takes much longer to fail than a dead one.
-
-    Args:
-        seconds: After which the next failure is the last.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(ExponentialWithJitterBackoff(base=0.05, cap=_RETRY_CAP_SECONDS), -1)
-        self._seconds = seconds
-
-    def call_with_retry(self, do: Any, fail: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call ``do`` until it succeeds or the time is up."""
-        gives_up_at = time.monotonic() + self._seconds
-
-        def fail_in_time(error: Exception, *rest: Any) -> None:
-            fail(error, *rest)
-            if time.monotonic() >= gives_up_at:
-                raise error
-
-        return super().call_with_retry(do, fail_in_time, *args, **kwargs)
 
 
 def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
@@ -122,8 +96,7 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
             plain,
             socket_timeout=SOCKET_TIMEOUT_SECONDS,
             socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            health_check_interval=30,
-            retry=_Patience(patience_seconds),
+            retry=Patience(patience_seconds),
             retry_on_error=errors,
             protocol=2,
         )
@@ -138,8 +111,15 @@ def open_client(url: str, *, patience_seconds: float) -> "redis.Redis":
 class RedisServer:
     """What the three sides of the store share: a client and its scripts."""
 
-    def __init__(self, client: "redis.Redis", blobs: BlobStore | None = None) -> None:
+    def __init__(
+        self,
+        client: "redis.Redis",
+        blobs: BlobStore | None = None,
+        *,
+        fsync_intents: bool = False,
+    ) -> None:
         self.blobs = blobs or BlobStore()
+        self.fsync_intents = fsync_intents
         # redis-py's annotations mix replies of all protocols and decodings; ours are bytes.
         self.client: Any = client
         self.scripts = Scripts(client)
@@ -148,7 +128,7 @@ class RedisServer:
     @translated
     def check_server(self) -> ServerReport:
         """See :meth:`SetStore.check_server`."""
-        return report_on(self.client.info())
+        return report_on(self.client.info(), fsync_intents=self.fsync_intents)
 
     def require_fit_server(self) -> ServerReport:
         """See :meth:`SetStore.require_fit_server`."""
@@ -194,8 +174,12 @@ class RedisServer:
         self.client.close()
 
 
-def report_on(info: Mapping[str, Any]) -> ServerReport:
+def report_on(info: Mapping[str, Any], *, fsync_intents: bool = False) -> ServerReport:
     """Judge a server by its ``INFO``.
+
+    Args:
+        info: What it says of itself.
+        fsync_intents: Intents shall be on its disk before they count.
 
     >>> report_on({"redis_version": "6.2.1", "maxmemory_policy": "noeviction"}).problems
     ('its version is 6.2.1, and at least redis 7.0 is needed',)
@@ -225,4 +209,8 @@ def report_on(info: Mapping[str, Any]) -> ServerReport:
             "append-only persistence is off: a crash of the server loses job sets and results "
             "(set appendonly to yes)"
         )
+        if fsync_intents:
+            problems.append("it keeps nothing on disk, but JOBSET_FSYNC_INTENTS asks for it")
+    if fsync_intents and product == "redis" and numbers < _FSYNC_VERSION:
+        problems.append(f"it is {product} {version}: JOBSET_FSYNC_INTENTS needs 7.2")
     return ServerReport(product, version, tuple(problems), tuple(warnings))

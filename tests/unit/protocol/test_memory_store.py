@@ -6,6 +6,7 @@ from jobset_protocol.store.memory import MemoryStore, memory_store
 from tests.contracts.catalogue_contract import CatalogueContract
 from tests.contracts.deletion_contract import DeletionContract
 from tests.contracts.growth_contract import GrowthContract
+from tests.contracts.resolution_contract import ResolutionContract
 from tests.contracts.store_contract import StoreContract
 
 
@@ -24,6 +25,10 @@ class TestMemoryStore(InMemory, StoreContract):
 
 class TestMemoryGrowth(InMemory, GrowthContract):
     """Sets that change while they run."""
+
+
+class TestMemoryResolutions(InMemory, ResolutionContract):
+    """Chunks that a person settles."""
 
 
 class TestMemoryCatalogue(InMemory, CatalogueContract):
