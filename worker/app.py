@@ -30,6 +30,7 @@ app = Celery(
     broker=settings.broker_url or broker_url(settings.url),
     include=["worker.tasks", "worker.instrumentation"],
 )
+app.amqp.Connection = broker.PromptConnection
 app.conf.update(
     task_queues=[
         Queue(name, Exchange(""), routing_key=name)

@@ -10,11 +10,13 @@ from functools import lru_cache
 from typing import Protocol
 
 from jobset_protocol.errors import BackendNotFoundError, JobSetNotFoundError, MessageError
-from jobset_protocol.messages import ChunkKey, Claim, SetRecord
+from jobset_protocol.messages import ChunkKey, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
+from worker.collecting import CollectStep
 from worker.leases import LeaseKeeper
-from worker.steps import Outcome, ServedBackend, Step, claim_of
+from worker.steps import Outcome, ServedBackend, claim_of
+from worker.submitting import SubmitStep
 
 
 class Dispatcher(Protocol):
@@ -89,7 +91,7 @@ class Execution:
         if taken is None:
             return self._nothing_to_claim(key, backend)
         claim, blob = taken
-        step = self._step(job_set, backend, claim)
+        step = SubmitStep(self._store, job_set, backend, claim, wake=self.wake, leases=self._leases)
         with self._leases.hold(claim, backend.alias):
             return step.guarded(lambda: step.run_or_submit(blob), where="submit")
 
@@ -107,7 +109,7 @@ class Execution:
         )
         if claim is None:
             return Outcome(None)
-        step = self._step(job_set, backend, claim)
+        step = CollectStep(self._store, job_set, backend, claim, wake=self.wake)
         with self._leases.hold(claim, backend.alias):
             return step.guarded(step.collect, where="collect")
 
@@ -180,6 +182,3 @@ class Execution:
             # A set may be deleted while its chunks wait.
             with contextlib.suppress(JobSetNotFoundError):
                 self._dispatcher.submit(self._set(key.set_id), [key.index])
-
-    def _step(self, job_set: SetRecord, backend: ServedBackend, claim: Claim) -> Step:
-        return Step(self._store, job_set, backend, claim, wake=self.wake)

@@ -49,7 +49,7 @@ def prepare(sender: Any, **_: Any) -> None:
     """Check the server and load the adapters before the pool forks, so that children share them."""
     _Node.name = sender.hostname
     try:
-        store = serving.open_store(settings.url)
+        store = serving.open_store(settings)
         store.require_fit_server()
         serving.epoch = store.require_epoch()
         served, specs = serving.serve(backends)

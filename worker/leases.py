@@ -6,12 +6,14 @@ over is dropped: the fence refuses its writes anyway.
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobset_protocol.errors import StaleFenceError
 from jobset_protocol.messages import Claim
 from jobset_protocol.store.base import ChunkStore
+from worker.deadman import DeadMan
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +28,9 @@ class LeaseKeeper:
 
     def __init__(self, store: ChunkStore, *, lease_seconds: float) -> None:
         self._store = store
-        self._lease_seconds = lease_seconds
+        self.lease_seconds = lease_seconds
+        self._dead_man = DeadMan()
+        self._deadly: Claim | None = None
         self._held: dict[Claim, str] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -45,6 +49,24 @@ class LeaseKeeper:
             with self._lock:
                 self._held.pop(claim, None)
 
+    @contextmanager
+    def deadly(self, claim: Claim, *, until: float) -> Iterator[None]:
+        """End this process if the claim's lease ends within the block; see :mod:`worker.deadman`.
+
+        Args:
+            claim: One that is held.
+            until: When its lease ends unless it is extended, by ``time.monotonic()``.
+
+        Raises:
+            StaleFenceError: It is too late already.
+        """
+        self._deadly = claim
+        try:
+            with self._dead_man.armed(until):
+                yield
+        finally:
+            self._deadly = None
+
     def held(self) -> list[Claim]:
         """Return the claims that are being extended."""
         with self._lock:
@@ -53,15 +75,18 @@ class LeaseKeeper:
     def _keep(self) -> None:
         pause = threading.Event()
         while True:
-            pause.wait(self._lease_seconds / 3)
+            pause.wait(self.lease_seconds / 3)
             with self._lock:
                 held = list(self._held.items())
             for claim, backend in held:
                 self._extend(claim, backend)
 
     def _extend(self, claim: Claim, backend: str) -> None:
+        until = time.monotonic() + self.lease_seconds
         try:
-            self._store.extend(claim, backend=backend, lease_seconds=self._lease_seconds)
+            self._store.extend(claim, backend=backend, lease_seconds=self.lease_seconds)
+            if claim == self._deadly:
+                self._dead_man.put_off(until)
         except StaleFenceError:
             with self._lock:
                 if self._held.pop(claim, None):

@@ -47,3 +47,22 @@ def backoff_seconds(
 def jittered(seconds: float) -> float:
     """Spread a delay by a tenth either way, so that many do not act at once."""
     return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def pause_seconds(
+    tries: int,
+    *,
+    wish_seconds: float | None = None,
+    least_seconds: float = 0.5,
+    most_seconds: float = 120.0,
+) -> float:
+    """Return how long to wait after the ``tries``-th failure: a back-off, or the provider's wish.
+
+    A wish is spread only beyond itself: nobody comes before it, and not all at once after it.
+
+    >>> 30 <= pause_seconds(1, wish_seconds=30) <= 33
+    True
+    """
+    backoff = backoff_seconds(tries, least_seconds=least_seconds, most_seconds=most_seconds)
+    wish = (wish_seconds or 0.0) * random.uniform(1, 1 + _JITTER)
+    return max(wish, jittered(backoff))

@@ -1,13 +1,15 @@
 """Ask a provider for many jobs at once, and act on each answer."""
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
 from jobset_protocol.errors import FailureKind, StaleFenceError
-from jobset_protocol.messages import ChunkKey, ErrorRecord
+from jobset_protocol.messages import ChunkKey, ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
 from worker.polling import jittered, poll_interval_seconds
+from worker.provider_pause import ProviderPause
 from worker.providers.base import Poll, PollStatus
 from worker.watched import LEAVE, Delay, Watch, WatchedChunk
 
@@ -24,21 +26,32 @@ class ProviderPolls:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._store = watch.store
-        # Ended jobs whose message was sent: it is repeated only when the broker has none left.
-        self._announced: set[ChunkKey] = set()
+        # Ended jobs whose message was sent: it is repeated only when the broker has none left.  The
+        # fence tells a lost message from a result that could not be fetched and is due again.
+        self._announced: set[tuple[ChunkKey, int]] = set()
+        self._pause = ProviderPause(
+            least_seconds=watch.pace.poll_min_seconds, most_seconds=watch.pace.poll_max_seconds
+        )
 
     def poll(self, chunks: Sequence[WatchedChunk]) -> dict[ChunkKey, Delay]:
         """Ask for all jobs in one call; a provider that fails is asked again later."""
-        provider = self._watch.provider
         references = {chunk.record.key: chunk.reference for chunk in chunks}
+        if waits := self._pause.seconds_left:
+            return dict.fromkeys(references, waits)
+        self._cancel([chunk.reference for chunk in chunks if chunk.job_set.cancelled])
         try:
-            for chunk in chunks:
-                if chunk.job_set.cancelled and provider.capabilities.cancel:
-                    provider.cancel(chunk.reference)
-            polls = provider.poll(list(references.values()))
+            polls = self._watch.provider.poll(list(references.values()))
         except Exception as error:  # noqa: BLE001  (whatever a provider's client raises)
-            _log.warning("%s: polling %d jobs failed: %s", self._watch.alias, len(chunks), error)
-            return dict.fromkeys(references, jittered(self._watch.pace.poll_min_seconds * 2))
+            waits = self._pause.begin(error)
+            _log.warning(
+                "%s: polling %d jobs failed, again in %.1f s: %s",
+                self._watch.alias,
+                len(chunks),
+                waits,
+                error,
+            )
+            return dict.fromkeys(references, waits)
+        self._pause.end()
         now = self._store.now()
         delays: dict[ChunkKey, Delay] = {}
         ended = []
@@ -46,18 +59,40 @@ class ProviderPolls:
             poll = polls.get(chunk.reference, Poll(PollStatus.LOST))
             if poll.status is PollStatus.DONE:
                 ended.append(chunk)
-                # Due again only if the message or its worker is lost.
-                delays[chunk.record.key] = self._watch.pace.lease_seconds
             else:
                 delays[chunk.record.key] = self._act_on(chunk, poll, now)
         self._collect(ended)
-        return delays
+        return delays | dict.fromkeys((chunk.record.key for chunk in ended), LEAVE)
+
+    def _cancel(self, jobs: Sequence[JobReference]) -> None:
+        """Cancel jobs that nobody wants any more; the next poll repeats it for those still there.
+
+        A provider that is slow to do so must not keep the polls waiting for long.
+        """
+        provider = self._watch.provider
+        if not provider.capabilities.cancel:
+            return
+        ends_at = time.monotonic() + self._watch.pace.lease_seconds / 3
+        for number, job in enumerate(jobs):
+            if time.monotonic() > ends_at:
+                left = len(jobs) - number
+                _log.warning("%s: %d jobs are to be cancelled later", self._watch.alias, left)
+                return
+            try:
+                provider.cancel(job)
+            except Exception as error:  # noqa: BLE001  (whatever a provider's client raises)
+                _log.warning("%s: cannot cancel job %s: %s", self._watch.alias, job.job_id, error)
 
     def _collect(self, ended: Sequence[WatchedChunk]) -> None:
         """Send the messages of ended jobs, and none twice while any is still in the queue."""
-        again = [chunk for chunk in ended if chunk.record.key in self._announced]
-        if again and self._watch.dispatcher.waiting_messages(self._watch.alias):
-            ended = [chunk for chunk in ended if chunk.record.key not in self._announced]
+        # Due again only if the message or its worker is lost.  Written before any message is sent:
+        # a worker may take the chunk, and write its time, at once.
+        lease_seconds = self._watch.pace.lease_seconds
+        keys = [chunk.record.key for chunk in ended]
+        self._store.reschedule(self._watch.alias, dict.fromkeys(keys, lease_seconds))
+        new = [chunk for chunk in ended if _announcement(chunk) not in self._announced]
+        if len(new) < len(ended) and self._watch.dispatcher.waiting_messages(self._watch.alias):
+            ended = new
         by_set: dict[str, list[WatchedChunk]] = defaultdict(list)
         for chunk in ended:
             by_set[chunk.job_set.set_id].append(chunk)
@@ -66,7 +101,7 @@ class ProviderPolls:
             self._watch.dispatcher.collect(group[0].job_set, indices)
         if len(self._announced) > _MOST_ANNOUNCED:
             self._announced.clear()
-        self._announced.update(chunk.record.key for chunk in ended)
+        self._announced.update(map(_announcement, ended))
 
     def _act_on(self, chunk: WatchedChunk, poll: Poll, now: float) -> Delay:
         try:
@@ -111,7 +146,7 @@ class ProviderPolls:
             FailureKind.UNCERTAIN,
             "poll",
         )
-        if not able.resubmit_in_doubt:
+        if not self._watch.backend.resubmits_in_doubt:
             self._watch.finish(chunk, ChunkStatus.UNCERTAIN, error)
         elif chunk.record.tries.get("lost", 0) + 1 >= MAX_LOST_JOBS:
             self._watch.finish(chunk, ChunkStatus.FAILED, error)
@@ -121,3 +156,7 @@ class ProviderPolls:
             )
             return LEAVE
         return None
+
+
+def _announcement(chunk: WatchedChunk) -> tuple[ChunkKey, int]:
+    return chunk.record.key, chunk.record.fence

@@ -18,8 +18,6 @@ from worker.execution import Dispatcher
 from worker.steps import ServedBackend
 
 NO_LIMIT = 1_000_000
-CLIENT_SILENCE_SECONDS = 600.0
-"""How long a client may pause while it sends a set before the rest is given up."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,12 +29,20 @@ class Recovery:
         store: The truth.
         backends: What this process serves, by alias.
         dispatcher: Sends messages to workers.
+        client_silence_seconds: How long a client may pause while it sends a set before the rest is
+            given up.
     """
 
     def __init__(
-        self, store: Store, backends: Mapping[str, ServedBackend], dispatcher: Dispatcher
+        self,
+        store: Store,
+        backends: Mapping[str, ServedBackend],
+        dispatcher: Dispatcher,
+        *,
+        client_silence_seconds: float = 600.0,
     ) -> None:
         self._store = store
+        self._client_silence_seconds = client_silence_seconds
         self._backends = backends
         self._dispatcher = dispatcher
         # Queued without a message at the last sweep: at the second sight they are sent again.
@@ -81,11 +87,14 @@ class Recovery:
     def _fail_unsent(self, job_set: SetRecord) -> None:
         error = ErrorRecord(
             "ClientLost",
-            "the client ended before it had sent these circuits: submit them again",
+            "the client ended before it had sent these circuits: run them again, under the same "
+            "idempotency key if there was one",
             FailureKind.FATAL,
             "run",
         )
-        failed = self._store.fail_unsent(job_set.set_id, error, idle_seconds=CLIENT_SILENCE_SECONDS)
+        failed = self._store.fail_unsent(
+            job_set.set_id, error, idle_seconds=self._client_silence_seconds
+        )
         if failed:
             _log.warning("set %s: %d chunks were never sent", job_set.set_id, failed)
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from jobset_protocol.errors import FailureKind
 from jobset_protocol.messages import ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
-from worker.steps import FIRST_POLL_SECONDS
+from worker.extra_jobs import cancel_extra_jobs
+from worker.polling import backoff_seconds, jittered
+from worker.provider_pause import ProviderPause
+from worker.steps import MAX_CRASHES, MAX_TRIES
+from worker.submitting import FIRST_POLL_SECONDS
 from worker.watched import LEAVE, Delay, Watch, WatchedChunk
-
-MAX_CRASHES = 3
-"""Workers that may die under a chunk before it is set aside."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ class Rules:
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._store = watch.store
+        self._look_ups = ProviderPause(
+            least_seconds=watch.pace.poll_min_seconds, most_seconds=watch.pace.poll_max_seconds
+        )
         self._by_status: Mapping[ChunkStatus, Callable[[WatchedChunk], Delay]] = {
             ChunkStatus.QUEUED: self._send_again,
             ChunkStatus.CLAIMED: self._requeue_if_lapsed,
@@ -104,38 +108,73 @@ class Rules:
 
     def _settle_doubt(self, chunk: WatchedChunk) -> Delay:
         """Look the tag up before anything else; submit again only when it is certainly absent."""
-        provider = self._watch.provider
-        able = provider.capabilities
-        found = provider.find(chunk.claim.tag) if able.find else []
+        able = self._watch.provider.capabilities
+        if waits := self._look_ups.seconds_left:
+            return waits
+        # An answer tells of the moment of its question, however long it was on its way.
+        waited = self._store.now() - chunk.record.doubt_since
+        try:
+            found = self._watch.provider.find(chunk.claim.tag) if able.find else []
+        except Exception as failure:  # noqa: BLE001  (whatever a provider's client raises)
+            return self._look_up_later(chunk, failure)
+        self._look_ups.end()
         if found:
             self._keep_oldest(chunk, found)
             return LEAVE
         # The call that raised the doubt may still return with the reference.
-        waited = self._store.now() - chunk.record.doubt_since
         if waited < able.find_lag_seconds:
             return min(able.find_lag_seconds - waited, self._watch.pace.poll_min_seconds)
-        if not able.find and not able.resubmit_in_doubt:
+        if not able.find and not self._watch.backend.resubmits_in_doubt:
             error = ErrorRecord(
                 "ProviderError",
                 f"the provider may or may not have job {chunk.claim.tag}, and cannot be asked: "
-                "check its own list of jobs",
+                "see its own list of jobs, then tell with resolve() or `jobset resolve`",
                 FailureKind.UNCERTAIN,
                 "submit",
             )
             self._watch.finish(chunk, ChunkStatus.UNCERTAIN, error)
             return None
-        self._store.requeue(chunk.claim, backend=self._watch.alias, counter="")
-        self._watch.dispatcher.submit(chunk.job_set, [chunk.record.key.index])
+        return self._submit_again(chunk)
+
+    def _submit_again(self, chunk: WatchedChunk) -> Delay:
+        """Let a chunk without a job be submitted again, later each time, but not for ever."""
+        tries = chunk.record.tries.get("doubt", 1)
+        if tries >= MAX_TRIES:
+            last = chunk.record.error
+            error = ErrorRecord(
+                "ProviderError",
+                f"given up after {tries} attempts: "
+                f"{last.message if last else 'the workers that submitted it vanished'}"[:2000],
+                FailureKind.TRANSIENT,
+                "submit",
+            )
+            self._watch.finish(chunk, ChunkStatus.FAILED, error)
+            return None
+        self._store.requeue(
+            chunk.claim,
+            backend=self._watch.alias,
+            counter="",
+            delay_seconds=jittered(backoff_seconds(tries)),
+        )
         return LEAVE
+
+    def _look_up_later(self, chunk: WatchedChunk, error: Exception) -> float:
+        """Let all doubts wait: a provider that does not answer keeps the polls waiting, too."""
+        waits = self._look_ups.begin(error)
+        _log.warning(
+            "chunk %s is in doubt, and its tag cannot be looked up, again in %.1f s: %s",
+            chunk.record.key,
+            waits,
+            error,
+        )
+        return waits
 
     def _keep_oldest(self, chunk: WatchedChunk, found: Sequence[JobReference]) -> None:
         oldest, *others = found
         self._store.submitted(
             chunk.claim, oldest, backend=self._watch.alias, poll_after_seconds=FIRST_POLL_SECONDS
         )
-        for other in others:
-            _log.error("chunk %s has a second job %s; cancelling", chunk.record.key, other.job_id)
-            self._watch.provider.cancel(other)
+        cancel_extra_jobs(self._store, self._watch.provider, chunk.claim, others)
 
 
 def _worker_lost(owner: str, when: str, crashes: int) -> ErrorRecord:

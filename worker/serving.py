@@ -10,7 +10,7 @@ from jobset_protocol.codecs.qpy import reader_qpy_version
 from jobset_protocol.messages import BackendSpec, WorkerRecord
 from jobset_protocol.store import WORKER_PATIENCE_SECONDS, RedisStore, connect
 from worker.providers.registry import describe, load_adapter
-from worker.settings import BackendSettings
+from worker.settings import BackendSettings, WorkerSettings
 from worker.steps import ServedBackend
 
 _PACKAGES = ("jobset", "qiskit", "celery")
@@ -18,9 +18,13 @@ epoch: str | None = None
 """The store's identity as the worker's main process saw it first; pool children inherit it."""
 
 
-def open_store(url: str) -> RedisStore:
+def open_store(settings: WorkerSettings) -> RedisStore:
     """Connect to the store with a worker's patience: its server may restart."""
-    return connect(url, patience_seconds=WORKER_PATIENCE_SECONDS)
+    return connect(
+        settings.url,
+        patience_seconds=WORKER_PATIENCE_SECONDS,
+        fsync_intents=settings.fsync_intents,
+    )
 
 
 def serve(
@@ -37,7 +41,7 @@ def serve(
     served, specs = {}, []
     for alias, backend in settings.items():
         adapter = load_adapter(alias, backend)
-        served[alias] = ServedBackend(alias, adapter, backend.max_pending)
+        served[alias] = ServedBackend(alias, adapter, backend.max_pending, backend.in_doubt)
         specs.append(describe(alias, adapter, backend))
     return served, specs
 

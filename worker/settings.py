@@ -8,6 +8,7 @@ The file is ``JOBSET_CONFIG``; without one, ``aer`` and ``fake`` are there::
     max_bytes = 5000000        # QPY of one job's circuits, before compression
     max_executions = 10000000  # circuits × shots of one job
     prices = { job = 0.30, shot = 0.00035, currency = "USD" }  # for estimates; also `circuit`
+    in_doubt = "hold"          # or "resubmit", where a second job costs nothing
     backend = "ibm_torino"     # the rest is the adapter's
 """
 
@@ -16,7 +17,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,6 +54,10 @@ class BackendSettings(BaseModel):
     """Most bytes of one job's circuits, as QPY before compression."""
     max_executions: int | None = Field(default=None, ge=1)
     """Most circuits × shots of one job."""
+    in_doubt: Literal["hold", "resubmit"] | None = None
+    """What becomes of a chunk when nobody can tell whether the provider has its job: ``hold`` it
+    for a person, or ``resubmit`` it, at the risk of a second job.  By default, simulators resubmit.
+    """
     prices: PriceSettings | None = None
     """What clients estimate costs by."""
     poll_min_seconds: float | None = Field(default=None, gt=0)
@@ -76,8 +81,12 @@ class WorkerSettings(BaseSettings):
     """How long a stopping worker lets its chunks run before it hands them over."""
     poll_min_seconds: float = Field(default=2.0, gt=0)
     poll_max_seconds: float = Field(default=60.0, gt=0)
+    fsync_intents: bool = False
+    """An intent to submit counts when it is on the store's disk; costs up to a second a job."""
     sweep_seconds: float = Field(default=10.0, gt=0)
     """How often the watcher looks for lost messages and half-written sets."""
+    client_silence_seconds: float = Field(default=600.0, gt=0)
+    """How long a client may pause while it sends a set, before the rest is given up."""
 
 
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,100}")

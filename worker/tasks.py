@@ -34,9 +34,12 @@ class ChunkFailedError(JobSetError):
 
 @contextmanager
 def _broker_errors_as_ours() -> Iterator[None]:
+    broker = app.pool.connection
     try:
         yield
-    except (KombuError, OSError) as error:
+    except (
+        KombuError, OSError, *broker.connection_errors, *broker.channel_errors
+    ) as error:  # fmt: skip
         raise StoreUnavailableError(f"the broker does not answer: {error}") from error
 
 
@@ -79,7 +82,7 @@ def execution(owner: str) -> Execution:
     One a process: pool children are forked before the first call.
     """
     served, _ = serving.serve(backends)
-    store = serving.open_store(settings.url)
+    store = serving.open_store(settings)
     store.require_epoch(serving.epoch)
     return Execution(
         store,

@@ -27,7 +27,7 @@ def watch(stop: threading.Event) -> None:
         StoreError: The server does not answer at the start, or is not fit.
         ConfigurationError: A backend's table is wrong.
     """
-    store = serving.open_store(settings.url)
+    store = serving.open_store(settings)
     store.require_fit_server()
     store.require_epoch()
     served, specs = serving.serve(backends)
@@ -49,7 +49,9 @@ def watch(stop: threading.Event) -> None:
         thread.daemon = True
         thread.start()
     _log.info("watching %s as %s", ", ".join(served), worker_id)
-    recovery = Recovery(store, served, dispatcher)
+    recovery = Recovery(
+        store, served, dispatcher, client_silence_seconds=settings.client_silence_seconds
+    )
     while not stop.wait(settings.sweep_seconds):
         try:
             store.require_epoch()

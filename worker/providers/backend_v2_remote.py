@@ -7,11 +7,11 @@
     backend = "my_site.devices:ion_trap"   # returns a BackendV2, with its credentials
     local = false
     tag_option = "name"           # the run option that takes our tag, for people to search by
-    resubmit_in_doubt = false     # true for cloud simulators, where a second job costs nothing
+    in_doubt = "hold"             # "resubmit" where a second job costs nothing
     seeds = "aer"                 # the backend runs on Aer: seeds as in one unsplit run
 
 ``BackendV2`` has no way to look a job up by tag, so a submission whose outcome is not known stays
-*uncertain* and waits for a person, unless ``resubmit_in_doubt`` is set.  A job is found again by
+*uncertain* and waits for a person, unless ``in_doubt`` is ``resubmit``.  A job is found again by
 its id, by the first of these that the backend has: ``backend.retrieve_job``,
 ``provider.retrieve_job``, ``provider.get_job``, ``provider.job``, ``service.job``.
 
@@ -36,7 +36,7 @@ from worker.providers.backend_v2 import (
 )
 from worker.providers.base import Capabilities, Payload, Poll, PollStatus
 from worker.providers.experiments import one_a_circuit
-from worker.providers.failures import http_status, submission_kind
+from worker.providers.failures import http_status, submission_kind, wished_delay_seconds
 from worker.providers.options import read_adapter_options, require_known_options
 from worker.providers.per_process import PerProcess
 from worker.providers.seeds import aer_seed
@@ -63,7 +63,6 @@ class RemoteBackendOptions(BackendV2Options):
     """The table of a backend whose jobs outlive us."""
 
     tag_option: str | None = None
-    resubmit_in_doubt: bool = False
     seeds: Literal["aer"] | None = None
 
 
@@ -100,7 +99,6 @@ class RemoteBackendProvider:
         self.capabilities = Capabilities(
             reattach=True,
             cancel=True,
-            resubmit_in_doubt=options.resubmit_in_doubt,
             **announced(backend, options, seeds=note),
         )
 
@@ -123,6 +121,7 @@ class RemoteBackendProvider:
             raise ProviderError(
                 f"{self._alias}: submission (tag {tag}) failed: {_told(error)}",
                 kind=submission_kind(error),
+                retry_after_seconds=wished_delay_seconds(error),
             ) from error
         session.keep(job_id, job)
         return JobReference(job_id)
@@ -156,6 +155,7 @@ class RemoteBackendProvider:
             raise ProviderError(
                 f"{self._alias}: no job's status could be read: {_told(unanswered[0])}",
                 kind=FailureKind.TRANSIENT,
+                retry_after_seconds=wished_delay_seconds(unanswered[0]),
             ) from unanswered[0]
         return polls
 
@@ -172,6 +172,7 @@ class RemoteBackendProvider:
             raise ProviderError(
                 f"{self._alias}: job {reference.job_id} gave no result: {_told(error)}",
                 kind=FailureKind.FATAL if failed else FailureKind.TRANSIENT,
+                retry_after_seconds=wished_delay_seconds(error),
             ) from error
         return one_a_circuit(result, payload.circuits, source=self._alias)
 

@@ -4,7 +4,11 @@ A chunk that is REJECTED is halved until the bad circuit stands alone, so it is 
 circuits: what would meet every circuit of the run is FATAL.
 """
 
-from collections.abc import Callable, Iterator
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from qiskit.exceptions import QiskitError
 
@@ -14,6 +18,7 @@ REFUSALS = (QiskitError, TypeError, ValueError, NotImplementedError)
 """What simulators raise for circuits and options that they do not take."""
 _CIRCUITS_REFUSED = frozenset({400, 413, 422})
 """Malformed, too large, unprocessable; others speak of rights, addresses and accounts."""
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
 
 def local_kind(error: BaseException) -> FailureKind:
@@ -81,6 +86,52 @@ def http_status(error: BaseException) -> int | None:
         if isinstance(code, int) and 400 <= code < 600:
             return code
     return None
+
+
+def retry_after_seconds(header: str | None, *, now: float | None = None) -> float | None:
+    """Return how long a Retry-After header asks to wait; ``None`` for none and for nonsense.
+
+    It holds seconds or a date (RFC 9110, section 10.2.3).  A date is by the provider's clock, and
+    is compared with ours.
+
+    Args:
+        header: Its value.
+        now: Unix seconds; the clock's by default.
+
+    >>> retry_after_seconds("120")
+    120.0
+    >>> retry_after_seconds("Sun, 06 Nov 1994 08:49:37 GMT", now=784111717.0)
+    60.0
+    >>> retry_after_seconds("Sun, 06 Nov 1994 08:49:37 GMT")
+    0.0
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+        # The oldest of the three formats names no zone, and means this one.
+        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def wished_delay_seconds(error: BaseException) -> float | None:
+    """Return how long the provider's reply behind an exception asks to wait, if it does.
+
+    Clients built on requests and httpx keep the reply in ``response``.
+    """
+    for link in _chain(error):
+        headers = getattr(getattr(link, "response", None), "headers", None)
+        if isinstance(headers, Mapping):
+            value = next((headers[name] for name in headers if _is_retry_after(name)), None)
+            return retry_after_seconds(value if isinstance(value, str) else None)
+    return None
+
+
+def _is_retry_after(name: object) -> bool:
+    return isinstance(name, str) and name.lower() == "retry-after"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -203,8 +203,8 @@ class FakeJobs:
             for row in rows
         ]
 
-    def _counts(self, column: str) -> dict[str, int]:
+    def _counts(self, column: str, *, where: str = "TRUE") -> dict[str, int]:
         rows = self._database.execute(
-            f"SELECT {column}, COUNT(*) FROM jobs GROUP BY {column}"  # noqa: S608 - a constant
+            f"SELECT {column}, COUNT(*) FROM jobs WHERE {where} GROUP BY {column}"  # noqa: S608
         )
         return {str(value): count for value, count in rows}

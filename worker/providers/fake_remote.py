@@ -26,6 +26,7 @@ from qiskit.result import Result
 from jobset_protocol.errors import ConfigurationError, FailureKind, ProviderError
 from jobset_protocol.messages import JobReference
 from worker.providers.base import Capabilities, Payload, Poll, PollStatus
+from worker.providers.failures import retry_after_seconds
 from worker.providers.fake_results import FakeRunOptions, result_of
 from worker.providers.options import AdapterOptions, read_adapter_options, read_run_options
 from worker.providers.per_process import PerProcess
@@ -143,7 +144,8 @@ class FakeRemoteProvider:
 
         Raises:
             ProviderError: FATAL for a job that failed or was cancelled; TRANSIENT for one that has
-                not ended or is not known, which the next poll settles.
+                not ended or is not known, which the next poll settles; LIMIT if the service takes
+                no requests now.
         """
         job_id = reference.job_id
         try:
@@ -164,7 +166,7 @@ class FakeRemoteProvider:
         return error.kind if isinstance(error, ProviderError) else FailureKind.UNCERTAIN
 
     def _without_result(self, reference: JobReference, error: ProviderError) -> ProviderError:
-        if error.kind is FailureKind.TRANSIENT:
+        if error.kind in (FailureKind.TRANSIENT, FailureKind.LIMIT):
             return error
         [poll] = self.poll([reference]).values()
         final = poll.status in (PollStatus.FAILED, PollStatus.CANCELLED)
@@ -212,7 +214,7 @@ class FakeRemoteProvider:
         raise ProviderError(
             f"{where}: {response.status_code}: {_reason(response)}",
             kind=_kind(response.status_code, lost_reply),
-            retry_after_seconds=_retry_after_seconds(response),
+            retry_after_seconds=retry_after_seconds(response.headers.get("Retry-After")),
         )
 
 
@@ -249,13 +251,6 @@ def _kind(code: int, lost_reply: FailureKind) -> FailureKind:
     # Of everything else, other circuits would fare no better.
     refused = (httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
     return FailureKind.REJECTED if code in refused else FailureKind.FATAL
-
-
-def _retry_after_seconds(response: httpx.Response) -> float | None:
-    try:
-        return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
 
 
 def _reason(response: httpx.Response) -> str:

@@ -66,13 +66,12 @@ def test_the_tag_travels_where_the_table_says(site: Site) -> None:
 
 
 def test_limits_and_policy_are_announced() -> None:
-    capabilities = remote(resubmit_in_doubt=True, max_shots=100).capabilities
+    capabilities = remote(max_shots=100).capabilities
 
     assert (capabilities.max_circuits, capabilities.max_shots) == (50, 100)
     assert capabilities.num_qubits == 3
-    assert capabilities.resubmit_in_doubt
     assert not capabilities.find
-    assert not remote().capabilities.resubmit_in_doubt
+    assert not capabilities.resubmit_in_doubt
 
 
 def test_seeds_are_moved_where_the_table_says_that_it_runs_on_aer(

@@ -12,7 +12,7 @@ from tests.support import wait_until
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
 from worker.providers.base import Payload, Poll, PollStatus
 from worker.recovery import Recovery
-from worker.rules import MAX_CRASHES
+from worker.steps import MAX_CRASHES
 
 LAPSED = -1.0
 NO_PAYLOAD = Payload([], 0)

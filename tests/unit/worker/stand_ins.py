@@ -158,10 +158,11 @@ class Bench:
         *,
         max_pending: int | None = None,
         lease_seconds: float = 30.0,
+        in_doubt: str | None = None,
     ) -> None:
         self.store: MemoryStore = memory_store()
         self.dispatcher = RecordingDispatcher()
-        self.backend = ServedBackend(ALIAS, adapter, max_pending)
+        self.backend = ServedBackend(ALIAS, adapter, max_pending, in_doubt)
         self.backends = {ALIAS: self.backend}
         self.worker = self.new_worker("w1", lease_seconds)
         pace = Pace(lease_seconds=lease_seconds, poll_min_seconds=0.01, poll_max_seconds=0.01)

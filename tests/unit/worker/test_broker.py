@@ -2,6 +2,7 @@
 
 import base64
 import json
+from queue import Empty
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,3 +108,30 @@ def test_a_lost_client_means_connect_again() -> None:
     errors = redis_transport.Transport.connection_errors
     assert errors.count(AttributeError) == 1
     assert redis_transport.loads is broker.load_document
+
+
+def test_a_refused_pop_is_asked_again_later_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broker.install()
+    errors = redis_transport.redis.exceptions
+    asked: list[str] = []
+    answers = iter([errors.ResponseError("MISCONF no space left"), errors.ResponseError("ERR odd")])
+
+    def refuse(_: Any, **__: Any) -> None:
+        raise next(answers)
+
+    monkeypatch.setattr(broker, "_read_popped", refuse)
+    monkeypatch.setattr(broker, "_start_to_pop", lambda *_: asked.append("pop"))
+    channel = SimpleNamespace()
+    # When a message is refused, then nothing is asked for a while
+    with pytest.raises(Empty):
+        redis_transport.Channel._brpop_read(channel)
+    redis_transport.Channel._brpop_start(channel)
+    assert asked == []
+    channel.refused_until = 0.0
+    redis_transport.Channel._brpop_start(channel)
+    assert asked == ["pop"]
+    # And what does not pass by itself means "connect again"
+    with pytest.raises(redis_transport.Transport.connection_errors, match="odd"):
+        redis_transport.Channel._brpop_read(channel)

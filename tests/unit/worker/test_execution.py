@@ -11,11 +11,10 @@ from jobset_protocol.errors import (
     ProviderError,
     StoreUnavailableError,
 )
-from jobset_protocol.messages import ChunkKey, ChunkRecord
+from jobset_protocol.messages import ChunkKey, ChunkRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
-from worker.rules import MAX_CRASHES
-from worker.steps import MAX_TRIES
+from worker.steps import MAX_CRASHES, MAX_TRIES
 
 
 def fail(kind: FailureKind, retry_after_seconds: float | None = None) -> None:
@@ -25,6 +24,10 @@ def fail(kind: FailureKind, retry_after_seconds: float | None = None) -> None:
 def chunk(bench: Bench, key: ChunkKey) -> ChunkRecord:
     [record] = bench.store.chunks([key])
     return record
+
+
+def extras(bench: Bench, key: ChunkKey) -> dict[JobReference, bool]:
+    return {extra.reference: extra.cancelled for extra in chunk(bench, key).extra_jobs}
 
 
 def test_a_local_chunk_runs_to_its_end() -> None:
@@ -76,7 +79,8 @@ def test_a_transient_failure_is_tried_again_later_and_not_for_ever() -> None:
     assert bench.worker.submit_chunk(key).status is ChunkStatus.FAILED
     error = chunk(bench, key).error
     assert error is not None
-    assert (error.kind, error.where, error.message) == (FailureKind.TRANSIENT, "submit", "no luck")
+    assert (error.kind, error.where) == (FailureKind.TRANSIENT, "submit")
+    assert error.message == f"given up after {MAX_TRIES} attempts: no luck"
 
 
 def test_a_full_provider_is_waited_for_however_long() -> None:
@@ -281,10 +285,11 @@ def test_a_job_that_comes_after_its_claim_was_taken_over_is_cancelled() -> None:
         assert bench.new_worker("w2").submit_chunk(key).status is ChunkStatus.SUBMITTED
 
     provider.before_submit = sleep_through_the_lease
-    assert bench.worker.submit_chunk(key).status is None
+    bench.worker.submit_chunk(key)
     kept = chunk(bench, key).reference
     assert provider.cancelled == [job for job in provider.tags if job != kept]
     assert len(provider.cancelled) == 1
+    assert extras(bench, key) == dict.fromkeys(provider.cancelled, True)
 
 
 def test_a_late_job_is_kept_for_a_chunk_that_has_none() -> None:

@@ -1,6 +1,8 @@
 """What the remote fake adapter makes of a service's replies; no sockets."""
 
 import json
+import time
+from email.utils import formatdate
 
 import httpx
 import pytest
@@ -68,10 +70,27 @@ def test_a_full_service_names_its_wish() -> None:
     assert "7 are pending" in str(error)
 
 
-def test_a_date_as_retry_after_is_no_wish() -> None:
-    reply = httpx.Response(429, headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})
+def test_a_wish_may_be_a_date() -> None:
+    later = formatdate(time.time() + 100, usegmt=True)
+    reply = httpx.Response(429, headers={"Retry-After": later})
+
+    assert submission_failure(reply).retry_after_seconds == pytest.approx(100, abs=5)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "soon", "Fri, 31 Dec 99999 23:59:59 GMT"])
+def test_nonsense_as_retry_after_is_no_wish(text: str) -> None:
+    reply = httpx.Response(503, headers={"Retry-After": text})
 
     assert submission_failure(reply).retry_after_seconds is None
+
+
+def test_a_wish_about_a_result_is_passed_on_without_another_question() -> None:
+    reply = httpx.Response(429, headers={"Retry-After": "7"})
+
+    with pytest.raises(ProviderError) as caught:
+        answering(reply).result(JOB, PAYLOAD)
+
+    assert (caught.value.kind, caught.value.retry_after_seconds) == (FailureKind.LIMIT, 7.0)
 
 
 def test_an_unforeseen_error_leaves_a_submission_in_doubt() -> None:
