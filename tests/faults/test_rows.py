@@ -1,8 +1,7 @@
 """Rows of the table of faults, each against real processes, with the provider as the judge."""
 
-import base64
 import contextlib
-import json
+import itertools
 import os
 import random
 import signal
@@ -14,13 +13,14 @@ import redis
 
 from jobset_client import ManagedJobSet
 from jobset_protocol import keys
-from jobset_protocol.messages import SUBMIT_TASK
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store import connect
 from tests.circuits import small_circuits
 from tests.faults.conftest import HurtCluster
+from tests.faults.fleet import ALIAS, Fleet
 from tests.faults.processes import children
 from tests.faults.rows import row, sized
+from tests.malformed_messages import UNREADABLE
 from tests.support import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -55,19 +55,44 @@ def every(seconds: float, act: Callable[[], None]) -> Iterator[list[None]]:
 
 
 def test_row_1_workers_killed_at_random(hurt: HurtCluster) -> None:
-    chunks = sized(full=2000, short=200)
+    chunks = sized(full=2000, short=60)
     hurt.behave(submit_latency_seconds=sized(full=20, short=60) / 1000, run_seconds=0.2)
+    parents: set[int] = set()
+    turns = itertools.cycle(["parent", "child", "child"])
 
     def kill_one() -> None:
         parent = hurt.pid("worker")
-        os.kill(random.choice([parent, *children(parent)]), signal.SIGKILL)
+        if next(turns) == "parent":
+            parents.add(parent)
+            os.kill(parent, signal.SIGKILL)
+        else:
+            os.kill(random.choice(children(parent)), signal.SIGKILL)
 
     with row(1, "worker or child killed -9 every 2 s", within_seconds=120) as this:
         job_set = submitted(hurt, chunks)
         with every(2.0, kill_one) as kills:
             this.judge(hurt, job_set, timeout_seconds=115)
         this.kills = len(kills)
-        assert this.kills
+    assert parents
+
+
+def test_row_3_redis_killed_again_and_again(fleet: Fleet) -> None:
+    chunks, seconds = sized(full=400, short=60), sized(full=5, short=2)
+    fleet.behave(submit_latency_seconds=0.15, run_seconds=0.2)
+    fleet.start_worker(wait=False)
+    fleet.start_watcher()
+    wait_until(lambda: fleet.announced("worker") == 1, description="the worker")
+    with (
+        fleet.manager() as manager,
+        row(3, f"Redis killed -9 every {seconds} s", within_seconds=120) as this,
+    ):
+        job_set = manager.run(small_circuits(chunks), ALIAS, max_experiments_per_job=1, shots=10)
+        with every(seconds, fleet.valkey.restart) as kills:
+            assert job_set.results(timeout=110).success
+        this.judge(fleet, job_set, timeout_seconds=5)
+        this.kills = len(kills)
+        assert this.kills >= sized(full=5, short=2)
+    assert all(member.running for member in fleet.members)
 
 
 def test_row_4_redis_restarted_with_all_slots_busy(hurt: HurtCluster) -> None:
@@ -92,11 +117,6 @@ def test_row_4_redis_restarted_with_all_slots_busy(hurt: HurtCluster) -> None:
 
 def test_row_15_malformed_messages(hurt: HurtCluster) -> None:
     bad = sized(full=1000, short=200)
-    text = json.dumps({
-        "body": base64.b64encode(b"[" * 100).decode(),
-        "headers": {"task": SUBMIT_TASK, "id": "7"},
-        "properties": {"body_encoding": "base64"},
-    })  # fmt: skip
     with row(15, f"{bad} malformed messages", within_seconds=60) as this:
         parent = hurt.pid("worker")
         before = (parent, children(parent))
@@ -104,8 +124,8 @@ def test_row_15_malformed_messages(hurt: HurtCluster) -> None:
             contextlib.closing(redis.Redis.from_url(hurt.cluster.url)) as broker,
             contextlib.closing(connect(hurt.cluster.url)) as store,
         ):
-            for number in range(bad):
-                broker.lpush(keys.queue("fake-remote"), text if number % 2 else "no JSON")
+            for text in itertools.islice(itertools.cycle(UNREADABLE), bad):
+                broker.lpush(keys.queue("fake-remote"), text)
             job_set = submitted(hurt, 20)
             this.judge(hurt, job_set, timeout_seconds=50)
             wait_until(

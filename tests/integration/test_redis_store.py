@@ -17,6 +17,7 @@ from jobset_protocol.store import RedisStore, connect
 from tests.contracts.catalogue_contract import CatalogueContract
 from tests.contracts.deletion_contract import DeletionContract
 from tests.contracts.growth_contract import GrowthContract
+from tests.contracts.resolution_contract import ResolutionContract
 from tests.contracts.store_contract import StoreContract
 from tests.servers import ValkeyServer
 
@@ -38,6 +39,10 @@ class TestRedisStore(OnValkey, StoreContract):
 
 class TestRedisGrowth(OnValkey, GrowthContract):
     """Sets that change while they run."""
+
+
+class TestRedisResolutions(OnValkey, ResolutionContract):
+    """Chunks that a person settles."""
 
 
 class TestRedisCatalogue(OnValkey, CatalogueContract):
