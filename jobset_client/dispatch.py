@@ -1,7 +1,8 @@
 """Bring a set's chunks into the store and its messages to the broker, batch by batch.
 
 A batch goes off after a hundredth of a second of encoding, so that workers always have chunks
-while the client still encodes, and a set of many small chunks costs few round trips.
+while the client still encodes, and a set of many small chunks costs few round trips.  Where these
+take longer, it is as long as the one before took to send, up to half a second.
 
 The first batch is encoded before anything is stored, and whatever fails later cancels what was
 sent: either the whole set goes its way, or nothing goes on behind the caller's back.
@@ -23,6 +24,7 @@ from jobset_protocol.messages import MAX_CHUNKS, ErrorRecord, SetRecord
 from jobset_protocol.store.base import SetStore, Store
 
 BATCH_SECONDS = 0.01
+MOST_BATCH_SECONDS = 0.5
 MOST_BATCH_CHUNKS = 512
 MOST_BATCH_BYTES = 1_000_000
 _GIVEN_UP = ErrorRecord("ClientGaveUp", "the client gave up before it had sent these circuits")
@@ -66,12 +68,12 @@ def dispatch_planned(
     names: Sequence[str],
 ) -> None:
     """Store and enqueue a set whose chunks are all known, and all but the last of one size."""
-    batches = _batches(chunks)
-    first_batch = next(batches)
+    rest = batches(chunks)
+    first_batch = next(rest)
     create_set(store, job_set, encode_document(list(names)))
     try:
         index = 0
-        for batch in chain([first_batch], batches):
+        for batch in chain([first_batch], rest):
             store.add_chunks(job_set.set_id, index, [chunk.payload for chunk in batch])
             sender.send(job_set, range(index, index + len(batch)))
             index += len(batch)
@@ -93,15 +95,15 @@ def dispatch_open(
         The circuits' names.
     """
     job_set = replace(job_set, circuit_count=0, sealed=False)
-    batches = _batches(chunks)
-    first_batch = next(batches, None)
+    rest = batches(chunks)
+    first_batch = next(rest, None)
     if first_batch is None:
         raise InvalidExperimentsError("there is nothing to run: no circuit came")
     names: list[str] = []
     create_set(store, job_set, b"")
     try:
         index = 0
-        for batch in chain([first_batch], batches):
+        for batch in chain([first_batch], rest):
             index = _append(store, sender, job_set, index, batch)
             names += _names(batch)
         store.seal_set(job_set.set_id)
@@ -131,7 +133,8 @@ def _append(
     return index + len(batch)
 
 
-def _batches(chunks: Iterable[EncodedChunk]) -> Iterator[list[EncodedChunk]]:
+def batches(chunks: Iterable[EncodedChunk]) -> Iterator[list[EncodedChunk]]:
+    """Yield chunks as they come, as many together as go off at a time."""
     batch: list[EncodedChunk] = []
     batch_bytes = 0
     goes_at = time.monotonic()
@@ -140,9 +143,11 @@ def _batches(chunks: Iterable[EncodedChunk]) -> Iterator[list[EncodedChunk]]:
         batch_bytes += len(chunk.payload)
         is_full = len(batch) >= MOST_BATCH_CHUNKS or batch_bytes >= MOST_BATCH_BYTES
         if is_full or time.monotonic() >= goes_at:
+            sent_from = time.monotonic()
             yield batch
             batch, batch_bytes = [], 0
-            goes_at = time.monotonic() + BATCH_SECONDS
+            now = time.monotonic()
+            goes_at = now + min(max(now - sent_from, BATCH_SECONDS), MOST_BATCH_SECONDS)
     if batch:
         yield batch
 

@@ -142,7 +142,10 @@ def is_light(circuits: Sequence[QuantumCircuit], plan: ChunkPlan) -> bool:
 
 def _too_large(circuits: Sequence[QuantumCircuit], start: int, error: PayloadTooLargeError) -> str:
     if len(circuits) == 1:
-        return f"circuit {start} ({circuits[0].name!r}) is too large for one job: {error}"
+        return (
+            f"circuit {start} ({circuits[0].name!r}) is too large for one job: {error}; "
+            "run it as several smaller circuits"
+        )
     return (
         f"circuits {start} to {start + len(circuits) - 1} are too large for one chunk ({error}): "
         "lower max_experiments_per_job"

@@ -33,7 +33,7 @@ def listed_workload(
     longest = max(len(circuits) for circuits in lists)
     most = chunk_size(spec, longest, shots=options.get("shots"))
     for position, circuits in enumerate(lists):
-        validation.require_width(circuits, spec)
+        validation.require_fit(circuits, spec)
         if len(circuits) > most:
             raise InvalidExperimentsError(
                 f"experiment_list[{position}] holds {len(circuits)} circuits, and backend "

@@ -20,6 +20,7 @@ from jobset_client.idempotency import MadeBefore, made_before, require_match
 from jobset_client.managed_job_set import ManagedJobSet
 from jobset_client.plan import Plan, plan_of, refuse_what_run_takes, require_nothing_again
 from jobset_client.report import manager_report
+from jobset_client.resuming import resume
 from jobset_client.settings import ClientSettings
 from jobset_client.submission import Sender, TaskSender
 from jobset_client.workload import Workload, workload
@@ -132,9 +133,11 @@ class JobManager(Catalogue):
             retention_seconds: How long the set is kept after its end; otherwise until it is
                 deleted.
             idempotency_key: The set that this owner's earlier call with this key made is
-                returned, and nothing is submitted; backend, options and number of circuits must
-                be the same.  It is returned as it is: if its client ended while it was sending
-                circuits, the rest of them fail, and a new run needs a new key.
+                returned; backend, options and number of circuits must be the same.  If its
+                client ended while it was sending, the rest is sent now, for which names and
+                chunks must be the same, too.  It is returned as it is if it was cancelled, or
+                sent as its circuits came: from a generator, or in chunks that grew too large.
+                What was not sent of that fails, and needs a run under another key.
             run_config: Options for the backend, such as ``shots``, ``memory`` or
                 ``seed_simulator``: numbers, strings, lists, dicts, and an Aer ``NoiseModel``.
                 With ``parameter_binds``, a circuit runs once for each of its values.
@@ -248,9 +251,10 @@ class JobManager(Catalogue):
                 names = dispatch(self._store, self._sender, job_set, work)
                 return self._handle(self._store.set_record(job_set.set_id), names)
             except MadeBefore as before:
-                found = before.record
-        circuit_count = None if work.names is None else len(work.names)
-        return self._handle(require_match(found, job_set, circuit_count))
+                # Its client made it just now, and sends it.
+                return self._handle(require_match(before.record, job_set, _circuit_count(work)))
+        resume(self._store, self._sender, require_match(found, job_set, _circuit_count(work)), work)
+        return self._handle(self._store.set_record(found.set_id))
 
     def retrieve_job_set(
         self, job_set_id: str, provider: object = None, refresh: bool = False
@@ -321,6 +325,10 @@ class JobManager(Catalogue):
         if names is not None:
             self._known[record.set_id] = record.name
         return job_set
+
+
+def _circuit_count(work: Workload) -> int | None:
+    return None if work.names is None else len(work.names)
 
 
 def _local_cluster_url() -> str:

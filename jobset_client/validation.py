@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
+from jobset_client.circuit_size import require_room
 from jobset_protocol.codecs.document import encode_document
 from jobset_protocol.codecs.noise_model import encode_noise_model, is_noise_model
 from jobset_protocol.errors import (
@@ -53,6 +54,7 @@ def checked_circuits(experiments: Iterable[object], spec: BackendSpec) -> Iterat
 
     Raises:
         InvalidExperimentsError: One is no circuit, or is too wide for the backend; names it.
+        PayloadTooLargeError: One cannot be small enough for a job; names it.
     """
     for index, circuit in enumerate(experiments):
         checked = _require_circuit(index, circuit)
@@ -60,11 +62,12 @@ def checked_circuits(experiments: Iterable[object], spec: BackendSpec) -> Iterat
         yield checked
 
 
-def require_width(circuits: Iterable[QuantumCircuit], spec: BackendSpec) -> None:
-    """Refuse circuits that the backend has too few qubits for.
+def require_fit(circuits: Iterable[QuantumCircuit], spec: BackendSpec) -> None:
+    """Refuse circuits that the backend has too few qubits for, or that are too large for a job.
 
     Raises:
-        InvalidExperimentsError: Names the first such circuit.
+        InvalidExperimentsError: One is too wide; names the first such circuit.
+        PayloadTooLargeError: One is too large; names the first such circuit.
     """
     for index, circuit in enumerate(circuits):
         _require_fit(index, circuit, spec)
@@ -84,6 +87,7 @@ def _require_fit(index: int, circuit: QuantumCircuit, spec: BackendSpec) -> None
             f"experiments[{index}] ({circuit.name!r}) has {circuit.num_qubits} qubits, and "
             f"backend {spec.alias!r} has {spec.num_qubits}: transpile for it, or choose another"
         )
+    require_room(index, circuit, spec)
 
 
 def chunk_size(max_experiments_per_job: object) -> int | None:

@@ -48,6 +48,7 @@ def workload(
         InvalidExperimentsError: No circuits, or things that are not circuits.
         InvalidOptionsError: An option cannot travel, or exceeds the backend's limits.
         ConfigurationError: The wished chunk size is none, or makes too many chunks.
+        PayloadTooLargeError: A circuit of a list cannot be small enough for a job; names it.
     """
     wish = validation.chunk_size(max_experiments_per_job)
     config = dict(run_config)
@@ -59,8 +60,8 @@ def workload(
         circuits = validation.checked_circuits(experiments, spec)
         return Workload(encoder.cut(gathered(circuits, size)), size, options)
     listed = expand(validation.experiments_list(experiments), binds)
-    validation.require_width(listed, spec)
     plan = plan_chunks(len(listed), spec, wish, shots=options.get("shots"))
+    validation.require_fit(listed, spec)
     size = plan.chunk_size
     # A limit in bytes may cut any chunk, and a set of one size cannot have a smaller one.
     if spec.max_bytes is None and is_light(listed, plan):

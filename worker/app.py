@@ -10,6 +10,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from jobset_protocol import keys
+from jobset_protocol.store.server import CONNECT_TIMEOUT_SECONDS, SOCKET_TIMEOUT_SECONDS
 from jobset_protocol.urls import broker_url
 from worker import broker
 from worker.events import EventsInBulk
@@ -58,8 +59,12 @@ app.conf.update(
         # No second copy of each message in Redis until it is acknowledged: recovery replaces it,
         # and it was half of the main process's work.
         "ack_emulation": False,
-        "socket_timeout": 10,
+        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+        "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "socket_keepalive": True,
+        # A firewall may forget a connection, and the pop that waits on it is never answered: it is
+        # given up after one second more than this, or two of these.
+        "health_check_interval": 3,
     },
 )
 app.steps["consumer"].add(EventsInBulk)

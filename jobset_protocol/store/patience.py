@@ -136,7 +136,9 @@ class Patience(Retry):
             nonlocal failures
             failures += 1
             fail(error, *rest)
-            if time.monotonic() >= gives_up_at:
+            # No waiting makes a password right.
+            is_final = isinstance(error, redis.exceptions.AuthenticationError)
+            if is_final or time.monotonic() >= gives_up_at:
                 raise error
             # The first failure may be a connection that was idle for too long.
             if failures > 1 and self._seconds >= _VISIBLE_SECONDS:

@@ -64,8 +64,16 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(*args, **kwargs)
-        except (redis.exceptions.AuthenticationError, redis.exceptions.NoPermissionError) as error:
-            raise StoreError(f"the store refused this user: {error}") from error
+        except redis.exceptions.AuthenticationError as error:
+            raise StoreError(
+                f"the store refused this user ({error}): give its name and its password in "
+                "JOBSET_URL, as in redis://name:password@host:6379/0"
+            ) from error
+        except redis.exceptions.NoPermissionError as error:
+            raise StoreError(
+                f"the store refused this user ({error}): allow it that in the server's ACL, or "
+                "give another user in JOBSET_URL"
+            ) from error
         except RefusedError as error:
             raise StoreRefusingError(str(error)) from error
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:

@@ -64,5 +64,5 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if finished_rows:
         terminalreporter.section("faults")
-        for line in (HEADING, *finished_rows):
+        for line in (HEADING, *sorted(finished_rows)):
             terminalreporter.write_line(line)

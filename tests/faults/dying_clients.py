@@ -1,8 +1,8 @@
 """Clients that are killed: ``python -m tests.faults.dying_clients``.
 
-``CLIENTS`` is a JSON object: ``directory``, and ``clients``, each a ``name``, a ``key``, a number of
-``chunks``, and the step at which it ends itself.  Each is a process of its own, and leaves two files
-behind: its process id when it begins, and how it ended.  All come from one process that has
+``CLIENTS`` is a JSON object: ``directory``, and ``clients``, each a ``name``, a ``key``, a number
+of ``chunks``, and the step at which it ends itself.  Each is a process of its own, and leaves two
+files behind: its process id when it begins, and how it ended.  All come from one process that has
 imported everything, so that a client costs no start.
 """
 

@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,9 +42,32 @@ def test_a_batch_goes_off_when_its_time_is_up_and_the_first_one_at_once(
     sizes: list[int],
 ) -> None:
     monkeypatch.setattr(dispatch, "BATCH_SECONDS", seconds)
+    monkeypatch.setattr(dispatch, "MOST_BATCH_SECONDS", seconds)
     sent: list[int] = []
     monkeypatch.setattr(sender, "send", lambda job_set, indices: sent.append(len(indices)))
     manager.run(circuits(6), ALIAS, max_experiments_per_job=1)
+    assert sent == sizes
+
+
+@pytest.mark.parametrize(
+    ("sending_seconds", "sizes"), [(0.0, [1, 2, 2, 2]), (0.035, [1, 5, 1]), (9.0, [1, 63, 1])]
+)
+def test_batches_grow_with_the_time_that_sending_takes(
+    monkeypatch: pytest.MonkeyPatch, sending_seconds: float, sizes: list[int]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(dispatch, "time", SimpleNamespace(monotonic=lambda: now))
+
+    def chunks() -> Iterator[encoding.EncodedChunk]:
+        nonlocal now
+        for index in range(sum(sizes)):
+            now += 0.008
+            yield encoding.EncodedChunk(range(index, index + 1), ["c"], b"", 0)
+
+    sent = []
+    for batch in dispatch.batches(chunks()):
+        sent.append(len(batch))
+        now += sending_seconds
     assert sent == sizes
 
 
@@ -75,7 +99,7 @@ def test_a_chunk_is_in_the_store_before_its_message(
 def test_a_dead_broker_cancels_what_was_stored(
     manager: JobManager, store: Store, sender: ListSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "MOST_BATCH_SECONDS", 0.0)
     sender.fails_after = 16
     with pytest.raises(StoreUnavailableError):
         manager.run(circuits(60), ALIAS, max_experiments_per_job=1)
@@ -167,7 +191,7 @@ def test_a_name_that_cannot_be_stored_is_refused(manager: JobManager, store: Sto
 def test_a_generator_is_consumed_as_chunks_are_sent(
     manager: JobManager, sender: ListSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "MOST_BATCH_SECONDS", 0.0)
     sent_before: list[int] = []
 
     def source() -> Iterator[QuantumCircuit]:
@@ -275,7 +299,7 @@ def test_a_generator_that_raises_leaves_no_success(manager: JobManager, store: S
         raise OSError("the file of circuits ends here")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+        patch.setattr(dispatch, "MOST_BATCH_SECONDS", 0.0)
         with pytest.raises(OSError, match="ends here"):
             manager.run(source(), ALIAS, max_experiments_per_job=1)
     [job_set] = manager.job_sets()
@@ -292,7 +316,7 @@ def test_a_set_that_is_cancelled_takes_no_more_circuits(
     manager: JobManager, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A generator may never end: cancelling ends the call that consumes it."""
-    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "MOST_BATCH_SECONDS", 0.0)
 
     def source() -> Iterator[QuantumCircuit]:
         for number in range(1000):

@@ -37,7 +37,7 @@ def test_names_the_index_and_type_of_what_is_no_circuit() -> None:
 def test_refuses_a_circuit_wider_than_the_backend() -> None:
     made = [QuantumCircuit(2), QuantumCircuit(6, name="wide")]
     with pytest.raises(InvalidExperimentsError, match=r"experiments\[1\] \('wide'\) has 6 qubits"):
-        validation.require_width(made, backend(num_qubits=5))
+        validation.require_fit(made, backend(num_qubits=5))
 
 
 @pytest.mark.parametrize("size", [-1, 0, True, False, 2.0, "2", np.int64(0), [3]])
