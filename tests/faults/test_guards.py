@@ -70,6 +70,23 @@ GUARDS = [
         ),
     ),
     Guard(
+        "the look-up before a submission is repeated",
+        "tests/unit/worker/test_execution.py::test_a_late_job_is_kept_for_a_chunk_that_has_none",
+        (
+            (
+                "worker/submitting.py",
+                "if claim.fence > 1 and adapter.capabilities.find:",
+                "if False:",
+            ),
+        ),
+    ),
+    Guard(
+        "the look-up after a success",
+        "tests/unit/worker/test_submission.py::"
+        "test_a_request_that_the_client_repeated_by_itself_leaves_one_job",
+        (("worker/submitting.py", "jobs = jobs_of(adapter, claim)", "jobs = []"),),
+    ),
+    Guard(
         "the heartbeat of a claim",
         "tests/integration/worker/test_leases.py::test_a_held_claim_is_extended_again_and_again",
         (

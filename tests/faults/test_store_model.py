@@ -21,7 +21,15 @@ from tests.faults.rows import row, sized
 from tests.servers import ValkeyServer
 
 HISTORIES = int(os.environ.get("JOBSET_HISTORIES", sized(full=2000, short=100)))
-STEPS = 30
+SETTINGS = settings(
+    max_examples=HISTORIES,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+    database=None,
+    print_blob=True,
+)
 
 
 class JobSetMachine(ClientRules, WorkerRules, WatcherRules, Invariants):
@@ -43,16 +51,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.timeout(60 + HISTORIES)
 def test_row_20_random_histories(world: World) -> None:
-    with row(20, f"model: {HISTORIES} random histories", within_seconds=30 + HISTORIES / 5) as this:
-        run_state_machine_as_test(
-            JobSetMachine,
-            settings=settings(
-                max_examples=HISTORIES,
-                stateful_step_count=STEPS,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                phases=(Phase.generate, Phase.shrink),
-                database=None,
-            ),
-        )
-        this.chunks, this.kills, this.judged = HISTORIES, world.lifeline.deaths, True
+    fault = f"{HISTORIES} random histories, deaths anywhere"
+    with row(20, fault, within_seconds=30 + HISTORIES / 5) as this:
+        this.chunks, this.judged = HISTORIES, True
+        try:
+            run_state_machine_as_test(JobSetMachine, settings=SETTINGS)
+        finally:
+            this.kills = world.lifeline.deaths

@@ -72,6 +72,10 @@ class History(RuleBasedStateMachine):
         self.world.backends.clear()
         self.world.backends[self.alias] = self.backend
         self.recovery = Recovery(self.store, {self.alias: self.backend}, self.messages)
+        self.restart_the_watchers()
+
+    def restart_the_watchers(self) -> None:
+        """Let watchers begin anew: nothing that one remembers, such as a pause, may be needed."""
         watch = Watch(self.store, self.backend, self.messages, _PACE)
         self.watcher, self.other_watcher = Watcher(watch), Watcher(watch)
 

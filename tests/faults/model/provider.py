@@ -170,6 +170,9 @@ class ModelProvider:
         live = [job for job in self.jobs if job.is_live]
         for job in live if pick is None or not live else [live[pick % len(live)]]:
             job.status = status
+            if status is PollStatus.LOST:
+                # A provider that forgets a job shows it to no look-up.
+                self.excused.add(job.tag)
 
     def list_all(self) -> None:
         """Show every job from now on."""

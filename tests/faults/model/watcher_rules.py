@@ -17,6 +17,7 @@ class WatcherRules(History):
     def watch(self, fate: Fate, trouble: Trouble | None, lapse: bool) -> None:
         if lapse:
             self.let_leases_lapse()
+            self.restart_the_watchers()
         self._watch(fate, trouble)
 
     @precondition(lambda self: self.seen and self.seen.due)
