@@ -59,7 +59,7 @@ GUARDS = [
         (
             (
                 "worker/rules.py",
-                "found = provider.find(chunk.claim.tag) if able.find else []",
+                "found = self._watch.provider.find(chunk.claim.tag) if able.find else []",
                 "found = []",
             ),
             (
