@@ -14,7 +14,7 @@ from jobset_client.supervision.identity import ProcessIdentity, kill_group
 from jobset_client.supervision.records import ProcessRecord
 
 LONGEST_RESTART_DELAY_SECONDS = 10.0
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 5.0
 """A process that lived so long has recovered: its next restart is the first again."""
 _PR_SET_PDEATHSIG = 1
 

@@ -22,9 +22,10 @@ class HurtCluster:
 
     def pid(self, name: str) -> int:
         """Return the pid of one of the cluster's processes."""
-        [found] = [p.pid for p in self.cluster.status().processes if p.name == name]
-        assert found is not None
-        return found
+        found = [p.pid for p in self.cluster.status().processes if p.name == name]
+        assert found, f"{name} is not listed"
+        assert found[0] is not None, f"{name} does not run"
+        return found[0]
 
     def behave(self, **behaviour: Any) -> None:
         """Change how the provider behaves."""

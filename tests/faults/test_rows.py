@@ -41,7 +41,7 @@ def every(seconds: float, act: Callable[[], None]) -> Iterator[list[None]]:
     def loop() -> None:
         while not stop.wait(seconds):
             # What is to be hurt may just be down.
-            with contextlib.suppress(OSError, ValueError, AssertionError):
+            with contextlib.suppress(OSError, LookupError, AssertionError):
                 act()
                 acts.append(None)
 
