@@ -24,10 +24,13 @@ def search_line(chunk: ChunkRecord) -> str:
 
 def extra_job_lines(chunk: ChunkRecord) -> list[str]:
     """Say which jobs the provider has, or had, beside a chunk's own."""
-    return [_extra_job_line(job) for job in chunk.extra_jobs]
+    return [_extra_job_line(chunk, job) for job in chunk.extra_jobs]
 
 
-def _extra_job_line(job: ExtraJob) -> str:
+def _extra_job_line(chunk: ChunkRecord, job: ExtraJob) -> str:
+    if chunk.status is ChunkStatus.UNCERTAIN and not job.cancelled:
+        job_id = job.reference.job_id
+        return f"job {job_id} came late: resolve({chunk.key.index}, job_id={job_id!r}) takes it"
     outcome = "cancelled" if job.cancelled else "could not be cancelled"
     return (
         f"job {job.reference.job_id} was made beside it (attempt {job.attempt}) and {outcome}: "

@@ -3,7 +3,7 @@
 from jobset_protocol.errors import FailureKind, StaleFenceError, StoreError, StoreLostError
 from jobset_protocol.messages import ChunkKey, ChunkRecord, ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
-from worker.extra_jobs import cancel_extra_jobs, jobs_of
+from worker.extra_jobs import cancel_extra_jobs, jobs_of, others_than
 from worker.providers.base import RemoteProvider
 from worker.steps import Outcome, Step, delay_seconds
 
@@ -33,9 +33,10 @@ class CollectStep(Step):
         self, adapter: RemoteProvider, record: ChunkRecord, job: JobReference
     ) -> None:
         """Look once more for a second job: a provider may have listed it late."""
-        # By their ids: a person who named the job knows no more of it.
-        known = {job.job_id, *(extra.reference.job_id for extra in record.extra_jobs)}
-        others = [each for each in jobs_of(adapter, self._claim) if each.job_id not in known]
+        # Those that are cancelled already need no second word.
+        told = {extra.reference.job_id for extra in record.extra_jobs if extra.cancelled}
+        others = others_than(job, jobs_of(adapter, self._claim))
+        others = [each for each in others if each.job_id not in told]
         cancel_extra_jobs(self._store, adapter, self._claim, others)
 
     def _fetch(

@@ -1,12 +1,13 @@
 """A timer in the kernel that ends this process, whatever the process is doing.
 
-A worker that was frozen (stopped, or its machine paused) just before it calls a provider would,
-when it wakes, submit a chunk that others have taken over meanwhile: a fence refuses its writes,
+A worker that was stopped (SIGSTOP, a paused container) just before it calls a provider would, when
+it wakes, submit a chunk that others have taken over meanwhile: a fence refuses its writes,
 not its request.  The kernel's interval timer runs on while a process is stopped, and its signal,
 left at its default, ends the process before it runs one more instruction
 (``setitimer(2)``, ``signal(7)``).
 
-A request that is on the wire already is not stopped by this: the look-up of its tag finds it.
+Two things are not stopped by this: a request that is on the wire already, and a process whose whole
+machine was suspended, since the timer stands still with it.  The look-up of the tag finds both.
 """
 
 import signal

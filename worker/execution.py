@@ -9,7 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from jobset_protocol.errors import BackendNotFoundError, JobSetNotFoundError, MessageError
+from jobset_protocol.errors import (
+    BackendNotFoundError,
+    JobSetNotFoundError,
+    MessageError,
+    StaleFenceError,
+)
 from jobset_protocol.messages import ChunkKey, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
@@ -143,8 +148,15 @@ class Execution:
         elif record.status is ChunkStatus.COLLECTING:
             self._store.reopen(claim, backend=job_set.backend, counter="")
         elif record.reference is None:
-            self._store.requeue(claim, backend=job_set.backend, counter="")
-            self._dispatcher.submit(job_set, [key.index])
+            # An intent is stored under the same fence: that one is in doubt, and never requeued.
+            try:
+                self._store.requeue(
+                    claim, backend=job_set.backend, counter="", only_from=record.status
+                )
+            except StaleFenceError:
+                self._store.doubt(claim, backend=job_set.backend)
+            else:
+                self._dispatcher.submit(job_set, [key.index])
 
     def _set_with(self, key: ChunkKey) -> SetRecord:
         job_set = self._set(key.set_id)

@@ -27,15 +27,36 @@ def jobs_of(provider: RemoteProvider, claim: Claim) -> list[JobReference]:
         return []
 
 
+def others_than(job: JobReference, jobs: Sequence[JobReference]) -> list[JobReference]:
+    """Return the jobs with another id; an adapter may tell the detail of one job in several ways.
+
+    >>> others_than(JobReference("a"), [JobReference("a", "in Osaka"), JobReference("b")])
+    [JobReference(job_id='b', detail='')]
+    """
+    return [each for each in jobs if each.job_id != job.job_id]
+
+
 def cancel_extra_jobs(
     store: Store, provider: RemoteProvider, claim: Claim, jobs: Sequence[JobReference]
 ) -> None:
-    """Cancel jobs of a claim's attempt, and write down that they were there."""
+    """Cancel those of these jobs that are not the chunk's own, and write down that they were there.
+
+    Args:
+        store: The truth: what the chunk's job is now is read from it.
+        provider: Who has the jobs.
+        claim: Whose attempt they were made for.
+        jobs: Those that are thought to be too many.
+    """
+    if not jobs:
+        return
+    # Of a set that was deleted, nobody needs a job, and nothing is kept.
+    with contextlib.suppress(JobSetNotFoundError):
+        [record] = store.chunks([claim.key])
+        jobs = others_than(record.reference, jobs) if record.reference else jobs
     for job in jobs:
         cancelled = _is_cancelled(provider, job)
         outcome = "was cancelled" if cancelled else "could not be cancelled"
         _log.error("chunk %s has an extra job %s, which %s", claim.key, job.job_id, outcome)
-        # Of a set that was deleted, nothing is kept.
         with contextlib.suppress(JobSetNotFoundError):
             store.note_extra_job(claim.key, job, attempt=claim.attempt, cancelled=cancelled)
 

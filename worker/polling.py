@@ -5,6 +5,8 @@ import random
 _GROWTH = 0.1
 _JITTER = 0.1
 _BACKOFF_FACTOR = 2.0
+_MOST_WISH_SECONDS = 86_400.0
+"""A provider that wishes for longer made a mistake: all of its chunks would wait."""
 
 
 def poll_interval_seconds(
@@ -64,5 +66,5 @@ def pause_seconds(
     True
     """
     backoff = backoff_seconds(tries, least_seconds=least_seconds, most_seconds=most_seconds)
-    wish = (wish_seconds or 0.0) * random.uniform(1, 1 + _JITTER)
+    wish = min(wish_seconds or 0.0, _MOST_WISH_SECONDS) * random.uniform(1, 1 + _JITTER)
     return max(wish, jittered(backoff))

@@ -40,7 +40,8 @@ class ProviderPolls:
             return dict.fromkeys(references, waits)
         self._cancel([chunk.reference for chunk in chunks if chunk.job_set.cancelled])
         try:
-            polls = self._watch.provider.poll(list(references.values()))
+            with self._watch.waits:
+                polls = self._watch.provider.poll(list(references.values()))
         except Exception as error:  # noqa: BLE001  (whatever a provider's client raises)
             waits = self._pause.begin(error)
             _log.warning(
@@ -79,7 +80,8 @@ class ProviderPolls:
                 _log.warning("%s: %d jobs are to be cancelled later", self._watch.alias, left)
                 return
             try:
-                provider.cancel(job)
+                with self._watch.waits:
+                    provider.cancel(job)
             except Exception as error:  # noqa: BLE001  (whatever a provider's client raises)
                 _log.warning("%s: cannot cancel job %s: %s", self._watch.alias, job.job_id, error)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from jobset_protocol.errors import FailureKind
 from jobset_protocol.messages import ErrorRecord, JobReference
 from jobset_protocol.statuses import ChunkStatus
-from worker.extra_jobs import cancel_extra_jobs
+from worker.extra_jobs import cancel_extra_jobs, others_than
 from worker.polling import backoff_seconds, jittered
 from worker.provider_pause import ProviderPause
 from worker.steps import MAX_CRASHES, MAX_TRIES
@@ -69,7 +69,13 @@ class Rules:
         crashes = record.tries.get("crash", 0) + 1
         error = _worker_lost(record.owner, "while it held this chunk", crashes)
         requeued = self._store.requeue(
-            chunk.claim, backend=self._watch.alias, counter="crash", error=error, lapsed_only=True
+            chunk.claim,
+            backend=self._watch.alias,
+            counter="crash",
+            error=error,
+            lapsed_only=True,
+            # An intent is stored under the same fence: that one is in doubt, and never requeued.
+            only_from=record.status,
         )
         if not requeued:
             return self._soon
@@ -114,7 +120,8 @@ class Rules:
         # An answer tells of the moment of its question, however long it was on its way.
         waited = self._store.now() - chunk.record.doubt_since
         try:
-            found = self._watch.provider.find(chunk.claim.tag) if able.find else []
+            with self._watch.waits:
+                found = self._watch.provider.find(chunk.claim.tag) if able.find else []
         except Exception as failure:  # noqa: BLE001  (whatever a provider's client raises)
             return self._look_up_later(chunk, failure)
         self._look_ups.end()
@@ -170,11 +177,14 @@ class Rules:
         return waits
 
     def _keep_oldest(self, chunk: WatchedChunk, found: Sequence[JobReference]) -> None:
-        oldest, *others = found
+        oldest = found[0]
         self._store.submitted(
             chunk.claim, oldest, backend=self._watch.alias, poll_after_seconds=FIRST_POLL_SECONDS
         )
-        cancel_extra_jobs(self._store, self._watch.provider, chunk.claim, others)
+        with self._watch.waits:
+            cancel_extra_jobs(
+                self._store, self._watch.provider, chunk.claim, others_than(oldest, found)
+            )
 
 
 def _worker_lost(owner: str, when: str, crashes: int) -> ErrorRecord:

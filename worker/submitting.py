@@ -21,7 +21,7 @@ from jobset_protocol.errors import (
 from jobset_protocol.messages import ChunkKey, Claim, ErrorRecord, JobReference, SetRecord
 from jobset_protocol.statuses import ChunkStatus
 from jobset_protocol.store.base import Store
-from worker.extra_jobs import cancel_extra_jobs, jobs_of
+from worker.extra_jobs import cancel_extra_jobs, jobs_of, others_than
 from worker.leases import LeaseKeeper
 from worker.polling import pause_seconds
 from worker.providers.base import Payload, RemoteProvider
@@ -102,10 +102,12 @@ class SubmitStep(Step):
         except StaleFenceError:
             raise
         except Exception as error:  # noqa: BLE001  (the adapter classifies whatever it raises)
-            return self._submission_failed(error)
+            return self._submission_failed(adapter, error)
+        outcome = self._submitted(adapter, [job])
         # Clients repeat a request by themselves when a gateway loses the answer.
-        jobs = jobs_of(adapter, claim)
-        return self._submitted(adapter, jobs if job in jobs else [*jobs, job])
+        others = others_than(job, jobs_of(adapter, claim))
+        cancel_extra_jobs(self._store, adapter, claim, others)
+        return outcome
 
     def _extended(self) -> float:
         lease_ends_at = time.monotonic() + self._leases.lease_seconds
@@ -125,13 +127,13 @@ class SubmitStep(Step):
 
     def _submitted(self, adapter: RemoteProvider, jobs: Sequence[JobReference]) -> Outcome:
         """Store the reference of the oldest of these jobs; the others are too many."""
-        job, *others = jobs
+        job = jobs[0]
         try:
             self._store_reference(job)
         except StaleFenceError:
             self._disown(adapter, jobs)
             raise
-        cancel_extra_jobs(self._store, adapter, self._claim, others)
+        cancel_extra_jobs(self._store, adapter, self._claim, others_than(job, jobs))
         return Outcome(ChunkStatus.SUBMITTED, f"job {job.job_id}")
 
     def _store_reference(self, job: JobReference) -> None:
@@ -156,23 +158,37 @@ class SubmitStep(Step):
         """Cancel jobs that came too late, if the chunk has another one or is over.
 
         A chunk without a job is left alone: its next claim finds these by their tag, and must not
-        find them cancelled; unless a new attempt began, which has another tag.  Of a set that was
-        deleted, nobody needs a job.
+        find them cancelled; unless a new attempt began, which has another tag.  One that is held
+        for a person has got the very answer that the person looks for.  Of a set that was deleted,
+        nobody needs a job.
         """
-        kept = None
         with suppress(JobSetNotFoundError):
             record = self._record()
-            kept = record.reference
-            is_looked_for = record.attempt == self._claim.attempt and not record.status.is_final
-            if is_looked_for and kept is None:
-                return
-        extras = [job for job in jobs if kept is None or job.job_id != kept.job_id]
-        cancel_extra_jobs(self._store, adapter, self._claim, extras)
+            if record.attempt == self._claim.attempt and record.reference is None:
+                if record.status is ChunkStatus.UNCERTAIN:
+                    self._tell_of(jobs)
+                    return
+                if adapter.capabilities.find and not record.status.is_final:
+                    _log.warning("job %s of chunk %s came late", jobs[0].job_id, self._claim.key)
+                    return
+        cancel_extra_jobs(self._store, adapter, self._claim, jobs)
 
-    def _submission_failed(self, error: Exception) -> Outcome:
-        if self._backend.adapter.classify(error) is not FailureKind.UNCERTAIN:
-            return self._retry_or_fail(error, where="submit")
-        return self._doubt(error)
+    def _tell_of(self, jobs: Sequence[JobReference]) -> None:
+        for job in jobs:
+            _log.warning("job %s of the uncertain chunk %s came late", job.job_id, self._claim.key)
+            self._store.note_extra_job(
+                self._claim.key, job, attempt=self._claim.attempt, cancelled=False
+            )
+
+    def _submission_failed(self, adapter: RemoteProvider, error: Exception) -> Outcome:
+        kind = adapter.classify(error)
+        if kind is FailureKind.UNCERTAIN:
+            return self._doubt(error)
+        # A client that repeats its request by itself is told of the last answer only.
+        is_final = kind in (FailureKind.REJECTED, FailureKind.FATAL)
+        if is_final and (jobs := jobs_of(adapter, self._claim)):
+            return self._submitted(adapter, jobs)
+        return self._retry_or_fail(error, where="submit")
 
     def _doubt(self, error: Exception) -> Outcome:
         record = ErrorRecord.of(error, kind=FailureKind.UNCERTAIN, where="submit")
@@ -181,7 +197,7 @@ class SubmitStep(Step):
             self._claim,
             backend=self._backend.alias,
             error=record,
-            look_up_after_seconds=wish or 0.0,
+            look_up_after_seconds=delay_seconds(error, 1) if wish else 0.0,
         )
         return Outcome(ChunkStatus.IN_DOUBT, record.message)
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from jobset_protocol.errors import ConfigurationError, JobSetNotFoundError
 from jobset_protocol.messages import ChunkRecord, Claim, ErrorRecord, JobReference, SetRecord
@@ -60,6 +61,25 @@ class WatchedChunk:
         )
 
 
+class ProviderWaits:
+    """Adds up how long a provider was waited for: ``with waits: provider.poll(...)``."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._began_at = 0.0
+
+    def __enter__(self) -> None:
+        self._began_at = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds += time.monotonic() - self._began_at
+
+    def take(self) -> float:
+        """Return the seconds since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """One backend under watch.
@@ -75,6 +95,7 @@ class Watch:
     backend: ServedBackend
     dispatcher: Dispatcher
     pace: Pace
+    waits: ProviderWaits = field(default_factory=ProviderWaits)
 
     @property
     def alias(self) -> str:
@@ -99,7 +120,15 @@ class Watch:
 
     def finish(self, chunk: WatchedChunk, status: ChunkStatus, error: ErrorRecord | None) -> None:
         """Make a chunk final, and wake who waited for its slot."""
-        self.store.finish(chunk.claim, status, backend=self.alias, error=error)
+        # The call that raised a doubt may settle it under the same fence, any moment.
+        doubted = chunk.record.status is ChunkStatus.IN_DOUBT
+        self.store.finish(
+            chunk.claim,
+            status,
+            backend=self.alias,
+            error=error,
+            only_from=ChunkStatus.IN_DOUBT if doubted else None,
+        )
         for key in self.backend.release_slot(self.store, chunk.record.key):
             # A set may be deleted while its chunks wait.
             with contextlib.suppress(JobSetNotFoundError):

@@ -77,7 +77,8 @@ class Watcher:
         """Spare leases for a while after a time in which no worker could extend them."""
         now = time.monotonic()
         lease_seconds = self._watch.pace.lease_seconds
-        if now - self._attended_at > lease_seconds / 2:
+        # A slow provider is no gap: workers could extend their leases meanwhile.
+        if now - self._attended_at - self._watch.waits.take() > lease_seconds / 2:
             self._leases_hold_until = now + lease_seconds
         self._attended_at = now
 

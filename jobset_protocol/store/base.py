@@ -451,6 +451,7 @@ class ChunkStore(Protocol):
         error: ErrorRecord | None = None,
         delay_seconds: float | None = None,
         lapsed_only: bool = False,
+        only_from: ChunkStatus | None = None,
     ) -> bool:
         """Send a chunk without a live provider job back to QUEUED.
 
@@ -459,6 +460,8 @@ class ChunkStore(Protocol):
             error: Why.
             delay_seconds: When the watcher re-sends its message; ``None`` when the caller does.
             lapsed_only: Change nothing (and return False) unless the lease has ended.
+            only_from: The status that it must still have, for whoever does not hold the claim: an
+                intent is stored under the same fence.
         """
         ...
 
@@ -510,10 +513,15 @@ class ChunkStore(Protocol):
         backend: str,
         result: bytes | None = None,
         error: ErrorRecord | None = None,
+        only_from: ChunkStatus | None = None,
     ) -> None:
         """Make a chunk final, store its result and leave the schedule.
 
         A slot, if the backend has them, is released after this, never before.
+
+        Args:
+            only_from: The status that it must still have, for whoever does not hold the claim: a
+                doubt is settled under the same fence.
         """
         ...
 

@@ -169,10 +169,12 @@ class RedisChunks(RedisServer):
         error: ErrorRecord | None = None,
         delay_seconds: float | None = None,
         lapsed_only: bool = False,
+        only_from: ChunkStatus | None = None,
     ) -> bool:
         """See :meth:`ChunkStore.requeue`."""
+        codes = only_from.code if only_from else _WITHOUT_JOB
         reply = self._transition(
-            "requeue", claim, _WITHOUT_JOB, counter, encode_error(error), int(lapsed_only), 0
+            "requeue", claim, codes, counter, encode_error(error), int(lapsed_only), 0
         )
         return self._after_requeue(reply, claim, backend, delay_seconds)
 
@@ -239,12 +241,14 @@ class RedisChunks(RedisServer):
         backend: str,
         result: bytes | None = None,
         error: ErrorRecord | None = None,
+        only_from: ChunkStatus | None = None,
     ) -> None:
         """See :meth:`ChunkStore.finish`."""
         key = claim.key
         script_keys = [*self._keys(key), keys.chunk(*key, "result")]
         blob = self.blobs.externalise(result, key, "result") if result else b""
-        arguments = [key.index, claim.fence, status.code, encode_error(error), blob]
+        seen = only_from.code if only_from else ""
+        arguments = [key.index, claim.fence, status.code, encode_error(error), blob, seen]
         # One round trip.  Should the claim be stale, the sweep puts the entry of the chunk's new
         # holder back.
         left, _ = self.scripts.run(

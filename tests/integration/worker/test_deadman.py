@@ -91,3 +91,20 @@ def test_other_threads_and_other_uses_of_the_signal_are_left_alone() -> None:
     assert passed
     assert passed[0] <= before
     assert signal.getsignal(signal.SIGALRM) == handler
+
+
+def test_a_slow_submission_lives_while_its_lease_is_extended() -> None:
+    script = """
+import time
+from tests.unit.worker.stand_ins import Bench, SteeredRemote
+provider = SteeredRemote()
+bench = Bench(provider)
+worker = bench.new_worker("w2", 0.3)
+provider.before_submit = lambda: time.sleep(0.9)
+[key] = bench.add_set()
+print(worker.submit_chunk(key).status.name)
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (outcome.returncode, outcome.stdout) == (0, "SUBMITTED\n"), outcome.stderr

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim
+from jobset_protocol.messages import ChunkKey, ChunkRecord, Claim, JobReference
 from jobset_protocol.statuses import ChunkStatus
 from tests.support import wait_until
 from tests.unit.worker.stand_ins import ALIAS, Bench, SteeredLocal, SteeredRemote
@@ -326,6 +326,30 @@ def test_leases_are_spared_after_a_time_in_which_nobody_could_extend_them() -> N
         return chunk(bench, key).status is ChunkStatus.QUEUED
 
     wait_until(recovered, description="the lapsed claim to be recovered")
+
+
+def test_a_slow_provider_keeps_no_lease_from_lapsing() -> None:
+    # Given polls that take longer than half a lease, again and again
+    provider = SteeredRemote()
+    bench = Bench(provider, lease_seconds=0.2)
+    polled, held = bench.add_set(2)
+    bench.worker.submit_chunk(polled)
+    poll = provider.poll
+
+    def poll_slowly(references: Sequence[JobReference]) -> dict[JobReference, Poll]:
+        threading.Event().wait(0.15)
+        return poll(references)
+
+    provider.poll = poll_slowly  # type: ignore[method-assign]
+    # When a worker dies
+    bench.store.claim(held, backend=ALIAS, owner="dead", lease_seconds=0.1)
+
+    # Then its chunk is recovered
+    def recovered() -> bool:
+        bench.make_due()
+        return chunk(bench, held).status is ChunkStatus.QUEUED
+
+    wait_until(recovered, description="the dead worker's chunk to be recovered", timeout_seconds=5)
 
 
 class TestRecovery:

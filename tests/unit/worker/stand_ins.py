@@ -165,8 +165,8 @@ class Bench:
         self.backend = ServedBackend(ALIAS, adapter, max_pending, in_doubt)
         self.backends = {ALIAS: self.backend}
         self.worker = self.new_worker("w1", lease_seconds)
-        pace = Pace(lease_seconds=lease_seconds, poll_min_seconds=0.01, poll_max_seconds=0.01)
-        self.watcher = Watcher(Watch(self.store, self.backend, self.dispatcher, pace))
+        self.pace = Pace(lease_seconds=lease_seconds, poll_min_seconds=0.01, poll_max_seconds=0.01)
+        self.watcher = Watcher(Watch(self.store, self.backend, self.dispatcher, self.pace))
 
     def new_worker(self, owner: str, lease_seconds: float = 30.0) -> Execution:
         """Return one more worker."""

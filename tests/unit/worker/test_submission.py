@@ -74,13 +74,13 @@ def test_a_request_that_the_client_repeated_by_itself_leaves_one_job() -> None:
     )
     # When the chunk is submitted
     bench.worker.submit_chunk(key)
-    # Then the oldest job counts, and the other is cancelled and told of
+    # Then the job of the answer counts, and the other is cancelled and told of
     record = chunk(bench, key)
     [_, second] = provider.tags
-    assert (record.status, record.reference) == (ChunkStatus.SUBMITTED, first)
-    assert provider.cancelled == [second]
+    assert (record.status, record.reference) == (ChunkStatus.SUBMITTED, second)
+    assert provider.cancelled == [first]
     [extra] = record.extra_jobs
-    assert (extra.reference, extra.attempt, extra.cancelled) == (second, 1, True)
+    assert (extra.reference, extra.attempt, extra.cancelled) == (first, 1, True)
 
 
 def test_a_second_job_that_is_listed_late_is_seen_when_the_result_is_fetched() -> None:
