@@ -183,3 +183,17 @@ def test_mounted_files_exist(compose: dict[str, Any]) -> None:
 def test_dashboard_lists_chunk_and_outcome() -> None:
     columns = runpy.run_path(str(ROOT / "deploy/flower/flowerconfig.py"))["tasks_columns"]
     assert {"name", "args", "state", "result"} <= set(columns.split(","))
+
+
+def test_the_guarantees_name_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    files = re.findall(r"`(tests/[\w/]+\.py)`", text)
+    names = re.findall(r"`(test_\w+)`", text)
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    assert files
+    assert names
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+    assert [name for name in names if f"def {name}(" not in sources] == []
+    for rows in re.findall(r"rows? ([\d–, ]+)", text):
+        for number in re.findall(r"\d+", rows):
+            assert f"def test_row_{number}_" in sources
