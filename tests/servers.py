@@ -43,7 +43,11 @@ class ValkeyServer:
     def _answers(self) -> bool:
         store = connect(self.url, patience_seconds=0.1)
         try:
-            return os.path.exists(self.socket) and bool(store.check_server())
+            if not os.path.exists(self.socket):
+                return False
+            # A read: INFO is answered while the server still loads its data.
+            store.epoch()
+            return True
         except ConnectionError:
             return False
         finally:
