@@ -51,6 +51,8 @@ class Shell:
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # What runs in the background of a script ignores Ctrl-C, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def pids(self) -> list[int]:
